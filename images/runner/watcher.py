@@ -1,0 +1,159 @@
+"""A watcher: keeps one source of the cache equal to what the API server has.
+
+In: a `Source` and the client. Out: calls to the cache. It lists in pages, then watches from the list's resourceVersion with bookmarks; a watch
+that ends is taken up again where it ended; a version that is too old (410) means a new list, which the cache compares with what it has, so
+nothing is missed or doubled. A silent connection is given up and opened again. Called by `__main__.py`, one task per source.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ansible_collections.playvirt.core.plugins.module_utils.api import errors
+
+from . import api_client, cache, log
+
+LOG = logging.getLogger("runner.watcher")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Timing:
+    """Seconds, and objects per page."""
+
+    page: int = 500
+    watch_seconds: int = 290
+    inactivity: float = 100.0
+    first_delay: float = 0.2
+    longest_delay: float = 10.0
+
+
+class Watcher:
+    """One list+watch that goes on for ever."""
+
+    def __init__(
+        self,
+        client: api_client.APIClient,
+        store: cache.Cache,
+        source: cache.Source,
+        *,
+        timing: Timing | None = None,
+        count: Callable[[str, str], None] = lambda kind, what: None,
+    ) -> None:
+        self._client = client
+        self._cache = store
+        self._timing = timing or Timing()
+        self._count = count
+        self._version: str | None = None
+        self._failures = 0
+        self._last_problem = ""
+        self.source = source
+        self.synced = asyncio.Event()
+
+    def problem(self) -> str | None:
+        """Why the cache may lag behind, for /readyz; None while all is well."""
+        if not self.synced.is_set():
+            return f"{self.source.kind}: not listed yet{f': {self._last_problem}' if self._last_problem else ''}"
+        if self._failures > 3:
+            return f"{self.source.kind}: the watch is broken: {self._last_problem}"
+        return None
+
+    async def run(self) -> None:
+        """List, watch, recover; ends only when cancelled."""
+        while True:
+            try:
+                if self._version is None:
+                    await self._list()
+                await self._watch()
+            except errors.Gone:
+                self._version = None
+                self._count(self.source.kind, "gone")
+                LOG.info("watch too old; listing again", extra=log.fields(kind=self.source.kind))
+                self._failures += 1
+                if self._failures > 1:
+                    await self._pause()
+            except api_client.Silence:
+                # Where nothing of a kind has ever changed the API server sends no bookmarks either: no failure, but worth another connection.
+                self._count(self.source.kind, "silent")
+            except (errors.APIError, errors.TransientError) as error:
+                self._failed(error)
+                await self._pause()
+
+    def _failed(self, error: errors.PlayvirtError) -> None:
+        self._failures += 1
+        self._last_problem = str(error)
+        self._count(self.source.kind, "error")
+        if isinstance(error, errors.APIError) and error.status < 500 and error.status != 429:
+            self._version = None
+        report = LOG.warning if self._failures in (1, 10) or self._failures % 100 == 0 else LOG.debug
+        report("watch interrupted", extra=log.fields(kind=self.source.kind, error=str(error), failures=self._failures))
+
+    async def _pause(self) -> None:
+        delay = min(self._timing.longest_delay, self._timing.first_delay * 2 ** min(self._failures - 1, 10))
+        await asyncio.sleep(delay * random.uniform(0.5, 1.0))
+
+    async def _path(self) -> str:
+        return await self._client.path(self.source.api_version, self.source.kind, namespace=self.source.namespace)
+
+    def _query(self) -> dict[str, str]:
+        return api_client.Selection(
+            label_selector=self.source.label_selector, field_selector=self.source.field_selector
+        ).query()
+
+    async def _list(self) -> None:
+        path, query = await self._path(), {**self._query(), "limit": str(self._timing.page)}
+        objects: list[cache.Object] = []
+        while True:
+            page = await self._client.request(api_client.Request(method="GET", path=path, query=query))
+            for item in page.get("items") or []:
+                objects.append({"apiVersion": self.source.api_version, "kind": self.source.kind, **item})
+            token = page["metadata"].get("continue")
+            if not token:
+                break
+            query["continue"] = token
+        self._version = str(page["metadata"].get("resourceVersion") or "")
+        self._cache.replace(self.source, objects, int(self._version) if self._version.isdigit() else 0)
+        self._count(self.source.kind, "list")
+        self._recovered()
+        self.synced.set()
+        LOG.debug("listed", extra=log.fields(kind=self.source.kind, count=len(objects)))
+
+    def _recovered(self) -> None:
+        self._failures = 0
+        self._last_problem = ""
+
+    async def _watch(self) -> None:
+        query = {
+            **self._query(),
+            "resourceVersion": self._version or "",
+            "allowWatchBookmarks": "true",
+            "timeoutSeconds": str(random.randint(self._timing.watch_seconds, self._timing.watch_seconds * 2)),
+        }
+        loop = asyncio.get_running_loop()
+        started, events = loop.time(), 0
+        timers: list[asyncio.TimerHandle] = []
+
+        def opened() -> None:
+            # A watch that stays open is healthy, also where nothing happens.
+            timers.append(loop.call_later(1.0, self._recovered))
+
+        try:
+            path, inactivity = await self._path(), self._timing.inactivity
+            async for event in self._client.watch(path, query, inactivity=inactivity, opened=opened):
+                events += 1
+                obj = event["object"]
+                self._version = str(obj["metadata"]["resourceVersion"])
+                self._recovered()
+                if event["type"] != "BOOKMARK":
+                    self._cache.apply(self.source, event["type"], obj)
+                    self._count(self.source.kind, event["type"].lower())
+        finally:
+            for timer in timers:
+                timer.cancel()
+        if not events and asyncio.get_running_loop().time() - started < 1.0:
+            self._failures += 1
+            self._last_problem = "the server ends watches at once"
+            await self._pause()

@@ -1,0 +1,75 @@
+"""A worker: the forked child of the zygote that executes plays, one after the other, on its main thread.
+
+Comes in, on a stream socket, one JSON object per line: {"run": {"role": NAME, "extra_vars": {...}}}. Goes out, same form:
+{"start": TASK} and {"task": {...}} (see `play.Recorder`) while the play runs, then {"result": {...}} (see `play.PlayRunner.run`) with
+"rss_kib", the resident size afterwards. First of all, when it is warm, it says {"ready": PID}. The process ends when the
+other side closes the socket. Called by `zygote.py`; imports ansible.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import resource
+import socket
+import traceback
+from typing import Any, NoReturn
+
+from . import play
+
+PAGE_KIB = resource.getpagesize() // 1024
+
+
+def resident_kib() -> int:
+    """The resident size of this process."""
+    with open("/proc/self/statm", encoding="ascii") as statm:
+        return int(statm.read().split()[1]) * PAGE_KIB
+
+
+class Worker:
+    """Reads jobs from the connection and answers them; what a play does to the process's surroundings is undone after it."""
+
+    def __init__(self, connection: socket.socket, runner: play.PlayRunner) -> None:
+        self._connection = connection
+        self._runner = runner
+
+    def _send(self, message: dict[str, Any]) -> None:
+        self._connection.sendall(json.dumps(message, separators=(",", ":"), default=str).encode() + b"\n")
+
+    def serve(self) -> None:
+        """Answer jobs until the connection is closed."""
+        self._runner.warm_up()
+        self._send({"ready": os.getpid()})
+        gc.collect()
+        with self._connection.makefile("rb") as lines:
+            for line in lines:
+                self._answer(json.loads(line)["run"])
+                gc.collect()  # now, while nobody waits
+
+    def _answer(self, job: dict[str, Any]) -> None:
+        environment, directory = dict(os.environ), os.getcwd()
+        gc.disable()
+        try:
+            result = self._runner.run(job["role"], extra_vars=job["extra_vars"], sink=self._send)
+        finally:
+            gc.enable()
+            if os.environ != environment:
+                os.environ.clear()
+                os.environ.update(environment)
+            os.chdir(directory)
+        self._send({"result": {**result, "rss_kib": resident_kib()}})
+
+
+def main(connection: socket.socket, runner: play.PlayRunner) -> NoReturn:
+    """Serve the connection and end the process; never returns into the zygote's code."""
+    code = 1
+    try:
+        Worker(connection, runner).serve()
+        code = 0
+    except (BrokenPipeError, ConnectionResetError, KeyboardInterrupt):
+        pass
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        os._exit(code)

@@ -1,0 +1,214 @@
+"""The zygote: a single-threaded process that has imported ansible-core, our plugins and the roles once, and forks workers.
+
+Started by `engine.py` as `python -m ...images.runner.zygote --control FD --role NAME...`, before anything else. On the control
+socket (unix, SOCK_SEQPACKET, one JSON object per packet) comes in {"spawn": N} with two descriptors (the worker's
+connection, its standard error) and {"kill": N}; goes out {"ready": {"inline", "ansible", "roles": {NAME: error}}},
+{"spawned": {"id", "pid"}}, {"exited": {"id", "status"}}. It ends, and its workers with it, when the control socket is closed.
+
+It never executes a play itself: ansible-core starts threads for a play, and they would not survive a fork.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ctypes
+import gc
+import json
+import os
+import select
+import signal
+import socket
+import sys
+from contextlib import suppress
+from typing import Any
+
+PR_SET_PDEATHSIG = 1
+PR_SET_CHILD_SUBREAPER = 36
+PACKET_LIMIT = 65536
+
+
+def die_with_parent(parent: int) -> None:
+    """Have the kernel kill this process when its parent ends; ends at once when that has happened already."""
+    ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(1)
+
+
+def descendants(pid: int) -> list[int]:
+    """The processes below `pid`, nearest first."""
+    found: list[int] = []
+    waiting = [pid]
+    while waiting:
+        current = waiting.pop()
+        with suppress(OSError):
+            for thread in os.listdir(f"/proc/{current}/task"):
+                with open(f"/proc/{current}/task/{thread}/children", encoding="ascii") as children:
+                    waiting.extend(pids := [int(child) for child in children.read().split()])
+                    found.extend(pids)
+    return found
+
+
+class Zygote:
+    """Answers the control socket and reaps the workers."""
+
+    def __init__(self, control: socket.socket, runner: Any) -> None:
+        self._control = control
+        self._runner = runner
+        self._workers: dict[int, int] = {}  # pid -> id
+        self._wake_read, self._wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        self._inherited_signals = [signal.SIGCHLD, signal.SIGTERM, signal.SIGINT]
+
+    def serve(self) -> None:
+        """Fork, kill and reap until the other side is gone; then kill what is left."""
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.set_wakeup_fd(self._wake_write, warn_on_full_buffer=False)
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # the controller drains its workers, then closes the socket
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        poller = select.poll()
+        poller.register(self._control, select.POLLIN)
+        poller.register(self._wake_read, select.POLLIN)
+        try:
+            while True:
+                ready = dict(poller.poll())
+                if self._wake_read in ready:
+                    with suppress(BlockingIOError):
+                        os.read(self._wake_read, 512)
+                    self._reap()
+                if self._control.fileno() in ready and not self._answer():
+                    return
+        finally:
+            for pid in descendants(os.getpid()):
+                with suppress(OSError):
+                    os.kill(pid, signal.SIGKILL)
+
+    def _send(self, message: dict[str, Any]) -> None:
+        with suppress(OSError):
+            self._control.send(json.dumps(message).encode())
+
+    def _answer(self) -> bool:
+        try:
+            packet, descriptors, _flags, _address = socket.recv_fds(self._control, PACKET_LIMIT, 2)
+        except OSError:
+            return False
+        if not packet:
+            return False
+        message = json.loads(packet)
+        if "spawn" in message:
+            self._spawn(int(message["spawn"]), descriptors)
+        elif "kill" in message:
+            self._kill(int(message["kill"]))
+        return True
+
+    def _spawn(self, identity: int, descriptors: list[int]) -> None:
+        connection, errors = descriptors
+        parent = os.getpid()
+        pid = os.fork()
+        if pid == 0:
+            self._become_worker(parent, connection=connection, errors=errors)
+        for descriptor in descriptors:
+            os.close(descriptor)
+        self._workers[pid] = identity
+        self._send({"spawned": {"id": identity, "pid": pid}})
+
+    def _become_worker(self, parent: int, *, connection: int, errors: int) -> None:
+        try:
+            signal.set_wakeup_fd(-1)
+            for number in self._inherited_signals:
+                signal.signal(number, signal.SIG_DFL)
+            die_with_parent(parent)
+            os.setsid()
+            os.close(self._wake_read)
+            os.close(self._wake_write)
+            self._control.close()
+            null = os.open(os.devnull, os.O_RDWR)
+            os.dup2(null, 0)
+            os.dup2(null, 1)
+            os.dup2(errors, 2)
+            os.close(errors)
+            os.close(null)
+            from . import worker
+
+            worker.main(socket.socket(fileno=connection), self._runner)
+        finally:
+            os._exit(1)
+
+    def _kill(self, identity: int) -> None:
+        for pid, known in self._workers.items():
+            if known == identity:
+                for child in [*descendants(pid), pid]:
+                    with suppress(OSError):
+                        os.kill(child, signal.SIGKILL)
+                with suppress(OSError):
+                    os.killpg(pid, signal.SIGKILL)  # a worker leads its process group
+
+    def _reap(self) -> None:
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if pid == 0:
+                return
+            identity = self._workers.pop(pid, None)
+            if identity is None:
+                continue  # an orphan of a worker
+            code = os.waitstatus_to_exitcode(status)
+            text = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+            self._send({"exited": {"id": identity, "status": text}})
+            self._end_orphans()
+
+    def _end_orphans(self) -> None:
+        """What a dead worker has left running is ours now (subreaper) and is ended."""
+        known = set(self._workers)
+        kept = {pid for worker in known for pid in descendants(worker)} | known
+        for pid in descendants(os.getpid()):
+            if pid not in kept:
+                with suppress(OSError):
+                    os.kill(pid, signal.SIGKILL)
+
+
+def load(roles: list[str], *, inline: bool) -> tuple[Any, dict[str, Any]]:
+    """Import ansible-core and read the roles; returns the play runner and what to tell the controller."""
+    import ansible
+    from ansible.plugins.loader import init_plugin_loader
+
+    init_plugin_loader([])
+    # This file came through PYTHONPATH; from here on ansible-core's own finder serves the collections, in all their paths.
+    for name in [n for n in sys.modules if n.partition(".")[0] == "ansible_collections"]:
+        del sys.modules[name]
+    from ansible_collections.playvirt.core.images.runner import compiled_templates, inline_tasks, play, worker  # noqa: F401
+
+    play.configure()
+    compiled_templates.install()
+    runner = play.PlayRunner()
+    errors: dict[str, str] = {}
+    for role in roles:
+        try:
+            runner.preload(role)
+        except Exception as error:
+            errors[role] = str(error)
+    ready = {"inline": inline and inline_tasks.install(), "ansible": ansible.__version__, "roles": errors}
+    return runner, ready
+
+
+def main() -> None:
+    """Load, say ready, serve."""
+    parser = argparse.ArgumentParser(prog="zygote")
+    parser.add_argument("--control", type=int, required=True)
+    parser.add_argument("--parent", type=int, required=True)
+    parser.add_argument("--role", action="append", default=[])
+    parser.add_argument("--engine", choices=("inline", "fork"), default="inline")
+    arguments = parser.parse_args()
+    die_with_parent(arguments.parent)
+    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1)
+    control = socket.socket(fileno=arguments.control)
+    control.set_inheritable(False)
+    runner, ready = load(arguments.role, inline=arguments.engine == "inline")
+    gc.collect()
+    gc.freeze()
+    control.send(json.dumps({"ready": ready}).encode())
+    Zygote(control, runner).serve()
+
+
+if __name__ == "__main__":
+    main()

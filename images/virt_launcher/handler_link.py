@@ -1,0 +1,168 @@
+"""The line to the node's virt-handler: says hello, reports the domain, takes renewals, does commands.
+
+In and out: lines of JSON over the handler's unix socket, each at most 1 MiB.
+
+    launcher -> handler  {"hello": {"version": 1, "namespace", "name", "uid"}}      first, once libvirtd answers
+                         {"domain": {"state", "reason"}}                            then, and at each change
+                         {"id": N, "result": {...}} or {"id": N, "error": "text"}   the answer to a command
+    handler -> launcher  {"renew": {"seconds": F}}
+                         {"id": N, "command": "...", "arguments": {...}}
+
+Called by run.py. The line is opened again for ever: without a handler the domain goes on until the fence falls (fence.py).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from ansible_collections.playvirt.core.plugins.module_utils.api import errors
+from ansible_collections.playvirt.core.plugins.module_utils.hypervisor import domain
+
+VERSION = 1
+MAX_LINE = 1024 * 1024
+_FIRST_DELAY_SECONDS = 0.1
+_LONGEST_DELAY_SECONDS = 2.0
+_MAX_UNREAD = 4 * MAX_LINE
+_MAX_COMMANDS = 16
+
+Execute = Callable[[str, Mapping[str, Any]], Awaitable[Mapping[str, Any]]]
+"""Does a command, by name and arguments. Raises errors.PlayvirtError."""
+
+logger = logging.getLogger(__name__)
+
+
+class HandlerLink:
+    """One line at a time to the handler that listens at `path`."""
+
+    def __init__(
+        self,
+        *,
+        path: str,
+        identity: Mapping[str, str],
+        ready: asyncio.Event,
+        execute: Execute,
+        on_renew: Callable[[float], None],
+    ) -> None:
+        """`identity` has namespace, name and uid of the VMI; `ready` is set while libvirtd answers."""
+        self._path = path
+        self._hello = {"hello": {"version": VERSION, **identity}}
+        self._ready = ready
+        self._execute = execute
+        self._on_renew = on_renew
+        self._writer: asyncio.StreamWriter | None = None
+        self._state: domain.DomainState | None = None
+        self._commands: set[asyncio.Task[None]] = set()
+        self._in_turn = asyncio.Lock()
+
+    def report(self, state: domain.DomainState) -> None:
+        """Tell the handler a new state, now or as soon as there is a line."""
+        self._state = state
+        self._send_state()
+
+    async def run(self) -> None:
+        """Keep a line open until cancelled."""
+        delay = _FIRST_DELAY_SECONDS
+        failing = False
+        while True:
+            await self._ready.wait()
+            try:
+                reader, writer = await asyncio.open_unix_connection(self._path, limit=MAX_LINE)
+            except OSError as error:
+                if not failing:
+                    logger.warning("no virt-handler at %s: %s", self._path, error.strerror or error)
+                failing = True
+                await asyncio.sleep(delay)
+                delay = min(delay * 2, _LONGEST_DELAY_SECONDS)
+                continue
+            logger.info("connected to virt-handler")
+            failing = False
+            if await self._converse(reader, writer):
+                delay = _FIRST_DELAY_SECONDS
+            logger.warning("the line to virt-handler ended")
+            await asyncio.sleep(delay)
+            delay = min(delay * 2, _LONGEST_DELAY_SECONDS)
+
+    async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+        """Talk until the line ends; returns whether the handler said anything."""
+        self._writer = writer
+        heard = False
+        self._send(self._hello)
+        self._send_state()
+        try:
+            while line := await reader.readline():
+                heard = self._take(line) or heard
+        except ValueError:
+            logger.error("virt-handler sent a line of more than %d bytes", MAX_LINE)
+        except OSError as error:
+            logger.warning("reading from virt-handler: %s", error.strerror or error)
+        finally:
+            self._writer = None
+            writer.close()
+            with contextlib.suppress(OSError):
+                await writer.wait_closed()
+        return heard
+
+    def _take(self, line: bytes) -> bool:
+        """Act on one line; returns whether it made sense. Nothing of a line is logged: it may hold secrets."""
+        try:
+            message = json.loads(line)
+        except ValueError:
+            message = None
+        match message:
+            case {"renew": {"seconds": int() | float() as seconds}}:
+                self._on_renew(float(seconds))
+            case {"id": int() as number, "command": str() as command}:
+                self._start(number, command, message.get("arguments"))
+            case _:
+                logger.error("virt-handler sent a line that is no message")
+                return False
+        return True
+
+    def _start(self, number: int, command: str, arguments: object) -> None:
+        """Do a command beside the reading of lines; commands are done one after the other."""
+        if len(self._commands) >= _MAX_COMMANDS:
+            self._send({"id": number, "error": f"{command}: {_MAX_COMMANDS} commands are waiting already"})
+            return
+        task = asyncio.create_task(self._answer(number, command, arguments))
+        self._commands.add(task)
+        task.add_done_callback(self._commands.discard)
+
+    async def _answer(self, number: int, command: str, arguments: object) -> None:
+        """Do a command and send its result, or its error as a sentence."""
+        asker = self._writer
+        answer: dict[str, Any]
+        try:
+            if not isinstance(arguments, dict):
+                raise errors.InvalidObject(f"{command}: arguments: expected an object, got {type(arguments).__name__}")
+            async with self._in_turn:
+                answer = {"id": number, "result": await self._execute(command, arguments)}
+        except errors.PlayvirtError as error:
+            answer = {"id": number, "error": str(error)}
+        except Exception as error:  # the text of an unforeseen error may quote the arguments
+            logger.error("command %s: unforeseen %s", command, type(error).__name__)
+            answer = {
+                "id": number,
+                "error": f"{command}: unforeseen {type(error).__name__} in virt-launcher; see its log",
+            }
+        if asker is self._writer:
+            self._send(answer)
+
+    def _send_state(self) -> None:
+        """Send the state as it is, once there is one."""
+        if self._state is not None:
+            self._send({"domain": {"state": self._state.state, "reason": self._state.reason}})
+
+    def _send(self, message: Mapping[str, Any]) -> None:
+        """Write a line; a handler that does not read loses its line."""
+        writer = self._writer
+        if writer is None or writer.is_closing():
+            return
+        writer.write(json.dumps(message, separators=(",", ":")).encode() + b"\n")
+        if writer.transport.get_write_buffer_size() > _MAX_UNREAD:
+            logger.error("virt-handler does not read what it is sent")
+            writer.transport.abort()

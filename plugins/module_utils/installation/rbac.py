@@ -1,0 +1,141 @@
+"""Who of playvirt may do what: the smallest rules with which each component works.
+
+In: the namespace. Out: ServiceAccount, ClusterRole, Role and their bindings of a component. virt-operator creates those of virt-controller and
+virt-handler, and Kubernetes lets nobody grant what he does not hold: so its own rules contain theirs, from the same lists.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ansible_collections.playvirt.core.plugins.module_utils.installation import pods
+
+RBAC = "rbac.authorization.k8s.io"
+READ = ("get", "list", "watch")
+CONTROLLER, HANDLER, OPERATOR = "kubevirt-controller", "kubevirt-handler", "kubevirt-operator"
+_COMPONENTS = {CONTROLLER: "virt-controller", HANDLER: "virt-handler", OPERATOR: "virt-operator"}
+
+Rule = dict[str, Any]
+
+
+def rule(group: str, resources: Sequence[str], verbs: Sequence[str], *, names: Sequence[str] = ()) -> Rule:
+    """One rule of a role; with `names`, for the objects of those names alone."""
+    return {
+        "apiGroups": [group],
+        "resources": list(resources),
+        "verbs": list(verbs),
+        **({"resourceNames": list(names)} if names else {}),
+    }
+
+
+def election_rules(lease: str) -> list[Rule]:
+    """What leader election needs in the component's own namespace."""
+    group = "coordination.k8s.io"
+    return [rule(group, ["leases"], ["create"]), rule(group, ["leases"], ["get", "update"], names=[lease])]
+
+
+def controller_rules() -> list[Rule]:
+    """virt-controller, in every namespace: machines and instances with their status, launcher pods, Events."""
+    group, machines, instances = "kubevirt.io", "virtualmachines", "virtualmachineinstances"
+    return [
+        rule(group, [machines], [*READ, "patch", "update"]),
+        rule(group, [instances], [*READ, "create", "patch", "update", "delete"]),
+        rule(group, [f"{machines}/status", f"{instances}/status"], ["get", "patch", "update"]),
+        rule(group, [f"{machines}/finalizers", f"{instances}/finalizers"], ["update"]),
+        rule(group, ["kubevirts"], READ),
+        rule("", ["pods"], [*READ, "create", "delete"]),
+        rule("", ["events"], ["create", "patch"]),
+    ]
+
+
+def handler_rules() -> list[Rule]:
+    """virt-handler, in every namespace: status of instances, launcher pods to read, labels and devices of its node, Events."""
+    return [
+        rule("kubevirt.io", ["virtualmachineinstances"], READ),
+        rule("kubevirt.io", ["virtualmachineinstances/status"], ["get", "patch", "update"]),
+        rule("kubevirt.io", ["kubevirts"], READ),
+        rule("", ["pods"], READ),
+        rule("", ["nodes"], ["get", "patch"]),
+        rule("", ["events"], ["create", "patch"]),
+    ]
+
+
+def operator_rules() -> list[Rule]:
+    """virt-operator, in every namespace: the installation's object, the cluster roles it makes, and what these contain."""
+    granted = [CONTROLLER, HANDLER]
+    return [
+        rule("kubevirt.io", ["kubevirts"], [*READ, "patch", "update"]),
+        rule("kubevirt.io", ["kubevirts/status"], ["get", "patch", "update"]),
+        rule("kubevirt.io", ["kubevirts/finalizers"], ["update"]),
+        rule(RBAC, ["clusterroles", "clusterrolebindings"], [*READ, "create"]),
+        rule(RBAC, ["clusterroles", "clusterrolebindings"], ["patch", "update", "delete"], names=granted),
+        *controller_rules(),
+        *(entry for entry in handler_rules() if entry not in controller_rules()),
+    ]
+
+
+def operator_namespace_rules() -> list[Rule]:
+    """virt-operator, in the installation's namespace: what it deploys there."""
+    change = ("patch", "update", "delete")
+    return [
+        rule("", ["serviceaccounts"], [*READ, "create"]),
+        rule("", ["serviceaccounts"], change, names=[CONTROLLER, HANDLER]),
+        rule("apps", ["deployments", "daemonsets"], [*READ, "create"]),
+        rule("apps", ["deployments"], change, names=["virt-controller"]),
+        rule("apps", ["daemonsets"], change, names=["virt-handler"]),
+        rule(RBAC, ["roles", "rolebindings"], [*READ, "create"]),
+        rule(RBAC, ["roles", "rolebindings"], change, names=[CONTROLLER]),
+        *election_rules("virt-operator"),
+        *election_rules("virt-controller"),
+        rule("coordination.k8s.io", ["leases"], ["list", "watch"], names=["virt-controller"]),
+    ]
+
+
+def _object(kind: str, account: str, namespace: str | None, **content: Any) -> dict[str, Any]:
+    return {
+        "apiVersion": "v1" if kind == "ServiceAccount" else f"{RBAC}/v1",
+        "kind": kind,
+        "metadata": {
+            "name": account,
+            **({"namespace": namespace} if namespace else {}),
+            "labels": pods.labels(_COMPONENTS[account]),
+        },
+        **content,
+    }
+
+
+def render_account(account: str, namespace: str) -> dict[str, Any]:
+    """The component's ServiceAccount."""
+    return _object("ServiceAccount", account, namespace)
+
+
+def render_grant(account: str, namespace: str, rules: Sequence[Rule], *, everywhere: bool) -> list[dict[str, Any]]:
+    """A role with these rules and its binding to the component's account: in every namespace, or only in its own."""
+    kind, where = ("ClusterRole", None) if everywhere else ("Role", namespace)
+    reference = {"apiGroup": RBAC, "kind": kind, "name": account}
+    subjects = [{"kind": "ServiceAccount", "name": account, "namespace": namespace}]
+    return [
+        _object(kind, account, where, rules=list(rules)),
+        _object(f"{kind}Binding", account, where, roleRef=reference, subjects=subjects),
+    ]
+
+
+def render_component_rbac(namespace: str) -> list[dict[str, Any]]:
+    """Everything that virt-controller and virt-handler need, in the order in which it is applied."""
+    return [
+        render_account(CONTROLLER, namespace),
+        render_account(HANDLER, namespace),
+        *render_grant(CONTROLLER, namespace, controller_rules(), everywhere=True),
+        *render_grant(CONTROLLER, namespace, election_rules("virt-controller"), everywhere=False),
+        *render_grant(HANDLER, namespace, handler_rules(), everywhere=True),
+    ]
+
+
+def render_operator_rbac(namespace: str) -> list[dict[str, Any]]:
+    """Everything that virt-operator needs."""
+    return [
+        render_account(OPERATOR, namespace),
+        *render_grant(OPERATOR, namespace, operator_rules(), everywhere=True),
+        *render_grant(OPERATOR, namespace, operator_namespace_rules(), everywhere=False),
+    ]

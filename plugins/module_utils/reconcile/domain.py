@@ -1,0 +1,155 @@
+"""What virt-handler does for a VirtualMachineInstance on its node: make the domain match, turn it off, tell how it is.
+
+In: the VMI, its launcher pod, what the launcher reports, the installation. Out: a Plan for the role `domain`. It starts once the VMI is handed over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ansible_collections.playvirt.core.plugins.module_utils.api import conditions, errors, metadata, names
+from ansible_collections.playvirt.core.plugins.module_utils.domain import compute, convert, disks, interfaces
+from ansible_collections.playvirt.core.plugins.module_utils.pod import launcher, volumes
+from ansible_collections.playvirt.core.plugins.module_utils.reconcile import (
+    installation,
+    instance_status,
+    plan,
+    reading,
+)
+
+STEPS = ("prepare_network", "make_disks", "make_cloud_init", "define", "start", "shut_down", "power_off")
+
+#: the guest is asked again to shut down after so long
+SHUTDOWN_REPEAT_SECONDS = 5
+_ALIVE = ("running", "blocked", "paused", "pmsuspended", "shutdown")
+#: how libvirt says that a domain is defined and was never started, or could not be
+_NEVER_STARTED = ("", "unknown", "failed")
+
+
+def observe(vmi: Mapping[str, Any], reader: reading.Reader) -> dict[str, Any]:
+    """The launcher pod, what its launcher reported, and the installation."""
+    meta = metadata.meta(vmi)
+    wanted = metadata.launcher_pod_name(vmi)
+    pods = reader.list("v1", "Pod", namespace=meta["namespace"], owner_uid=meta["uid"])
+    pod = next((pod for pod in pods if metadata.meta(pod).get("name") == wanted), None)
+    return {
+        "pod": pod,
+        "launcher": reader.launcher(metadata.meta(pod)["uid"]) if pod else None,
+        "kubevirt": installation.observe(reader),
+    }
+
+
+def _launcher(observed: Mapping[str, Any]) -> dict[str, Any]:
+    """How a step finds the launcher."""
+    pod = observed["pod"]
+    return {"pod_uid": metadata.meta(pod)["uid"], "pid": observed["launcher"]["pid"]}
+
+
+def _start_steps(vmi: Mapping[str, Any], observed: Mapping[str, Any]) -> dict[str, Any]:
+    """Every step from an empty pod to a running domain; each is safe to repeat."""
+    reach = _launcher(observed)
+    name = convert.domain_name(vmi)
+    directories = {
+        volume["name"]: volumes.container_disk_directory(index)
+        for index, volume in enumerate(vmi["spec"].get("volumes") or [])
+    }
+    steps: dict[str, Any] = {
+        "define": {
+            **reach,
+            "name": name,
+            "xml": convert.convert_domain(vmi, emulation=installation.uses_emulation(observed["kubevirt"])),
+        },
+        "start": {**reach, "name": name},
+    }
+    if network := interfaces.masquerade(vmi):
+        hostname = vmi["spec"].get("hostname") or metadata.meta(vmi)["name"]
+        steps["prepare_network"] = {**reach, **network, "hostname": hostname}
+    if files := disks.files_to_make(vmi, directories):
+        steps["make_disks"] = {**reach, "disks": files}
+    if cloud_init := disks.cloud_init(vmi):
+        steps["make_cloud_init"] = {**reach, **cloud_init}
+    return plan.steps_in_order(STEPS, steps)
+
+
+def _interfaces_status(vmi: Mapping[str, Any], pod: Mapping[str, Any]) -> list[dict[str, Any]]:
+    interface = interfaces.pod_interface(vmi)
+    if interface is None:
+        return []
+    addresses = [entry["ip"] for entry in (pod.get("status") or {}).get("podIPs") or []]
+    return [
+        {
+            "name": interface["name"],
+            **({"ipAddress": addresses[0], "ipAddresses": addresses} if addresses else {}),
+            "mac": interfaces.mac_address(vmi, interface),
+            "infoSource": "domain",
+            "podInterfaceName": "eth0",
+            "queueCount": 1,
+            "linkState": "up",
+        }
+    ]
+
+
+def _running(vmi: Mapping[str, Any], pod: Mapping[str, Any], now: str) -> dict[str, Any]:
+    """The VMI's status while its domain runs."""
+    status = instance_status.in_phase(vmi.get("status") or {}, names.RUNNING, now=now)
+    status["interfaces"] = _interfaces_status(vmi, pod)
+    status["machine"] = {"type": (vmi["spec"]["domain"].get("machine") or {}).get("type") or compute.DEFAULT_MACHINE}
+    if conditions.get(status.get("conditions"), names.SYNCHRONIZED):
+        status["conditions"] = conditions.remove(status.get("conditions"), names.SYNCHRONIZED)
+    return instance_status.ready_like_pod(status, pod, now=now)
+
+
+def _ended(vmi: Mapping[str, Any], domain: Mapping[str, Any], now: str) -> dict[str, Any]:
+    """The VMI's status once its domain is off."""
+    failed = domain["state"] == "crashed" or domain.get("reason") in ("crashed", "failed", "panicked")
+    phase = names.FAILED if failed else names.SUCCEEDED
+    status = instance_status.in_phase(
+        vmi.get("status") or {}, phase, now=now, reason="GuestCrashed" if failed else "GuestStopped"
+    )
+    if failed:
+        message = f"the domain ended by itself: {domain['state']} ({domain.get('reason') or 'no reason told'})"
+        status = instance_status.synchronized(status, "GuestCrashed", message, now=now)
+    return instance_status.ready(
+        status, pod_reason="GuestNotRunning", message="Guest VM is not reported as running", now=now
+    )
+
+
+def _plan_shutdown(vmi: Mapping[str, Any], observed: Mapping[str, Any], now: str) -> plan.Plan:
+    """The VMI is being deleted and its guest runs: ask it to shut down until its grace period is over, then turn it off."""
+    step = {**_launcher(observed), "name": convert.domain_name(vmi)}
+    waited = metadata.seconds_between(metadata.meta(vmi)["deletionTimestamp"], now)
+    left = launcher.grace_seconds(vmi) - waited
+    if left <= 0:
+        return plan.Plan(steps={"power_off": step}, requeue_after=SHUTDOWN_REPEAT_SECONDS)
+    return plan.Plan(
+        steps={"shut_down": {**step, "first": waited < SHUTDOWN_REPEAT_SECONDS}},
+        requeue_after=min(left, SHUTDOWN_REPEAT_SECONDS),
+    )
+
+
+def plan_domain(vmi: Mapping[str, Any], observed: Mapping[str, Any], now: str) -> plan.Plan:
+    """The decision."""
+    phase = (vmi.get("status") or {}).get("phase", "")
+    pod, connected = observed["pod"], observed["launcher"]
+    if phase in names.FINAL_PHASES or pod is None or connected is None or not connected.get("domain"):
+        return plan.Plan()
+    domain = connected["domain"]
+    state, reason = domain["state"], domain.get("reason") or ""
+    if state in _ALIVE:
+        if metadata.is_deleting(vmi):
+            return _plan_shutdown(vmi, observed, now)
+        return plan.Plan(status=instance_status.changed(vmi, _running(vmi, pod, now)))
+    ran = phase == names.RUNNING
+    if (state == "absent" and not ran) or (state == "shutoff" and reason in _NEVER_STARTED and not ran):
+        if metadata.is_deleting(vmi) or metadata.is_deleting(pod):
+            return plan.Plan()
+        try:
+            steps = _start_steps(vmi, observed)
+        except errors.InvalidObject as error:
+            status = instance_status.synchronized(vmi.get("status") or {}, "InvalidSpec", str(error), now=now)
+            return plan.Plan(status=instance_status.changed(vmi, status))
+        return plan.Plan(steps=steps, status=instance_status.changed(vmi, _running(vmi, pod, now)))
+    if state == "absent":
+        domain = {"state": "absent", "reason": "failed"}
+    return plan.Plan(status=instance_status.changed(vmi, _ended(vmi, domain, now)))

@@ -1,0 +1,243 @@
+#!/usr/bin/python
+# Apache License 2.0 (see LICENSE or https://www.apache.org/licenses/LICENSE-2.0)
+"""Module libvirt_domain: brings one libvirt domain into a state.
+
+In: where its libvirtd is, the domain's name, XML and wished state. Out: the state that it is in now. Called by: role domain, on the node with the
+process of a launcher, or by anybody with the URI of a libvirtd.
+"""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: libvirt_domain
+short_description: Define, start, shut down or remove a libvirt domain
+version_added: 0.1.0
+author:
+  - playvirt developers (@playvirt)
+description:
+  - Brings one domain of a libvirtd into the wished state, and reports the state that it is in afterwards.
+  - The libvirtd is named by its URI, or by the process of a virtual machine's launcher on this node, whose socket is then opened in a way that the
+    launcher cannot lead astray.
+  - A definition is known again by a digest kept in the domain's metadata, so the same O(xml) is defined once.
+requirements:
+  - libvirt-python (Debian package python3-libvirt)
+  - with O(pid), root on the node, in the node's process id namespace
+attributes:
+  check_mode:
+    description: Reads the domain's state, and changes nothing.
+    support: full
+  diff_mode:
+    description: Shows the XML and the state before and after.
+    support: full
+options:
+  uri:
+    description: URI of the libvirtd.
+    type: str
+  pid:
+    description: Process id, on the node, of the launcher whose libvirtd has the domain.
+    type: int
+  pod_uid:
+    description: The uid of the launcher's pod; the process O(pid) has to belong to it.
+    type: str
+  name:
+    description: The domain's name.
+    type: str
+    required: true
+  xml:
+    description:
+      - The domain's definition. Its name has to be O(name).
+      - A domain that is active takes up a changed definition when it is started the next time.
+      - Needed where the domain is not defined yet and O(state) is V(defined) or V(running).
+    type: str
+  state:
+    description:
+      - V(defined), libvirt knows the domain; whether it is active is left as it is.
+      - V(running), defined and active; a suspended domain counts as active and stays suspended.
+      - V(shutdown), the guest is asked by its ACPI power button to turn itself off; the module does not wait for it, and asks again each time that
+        it runs.
+      - V(destroyed), the domain is turned off at once; the definition stays.
+      - V(absent), turned off at once, and the definition removed.
+    type: str
+    choices: [defined, running, shutdown, destroyed, absent]
+    default: running
+"""
+
+EXAMPLES = r"""
+- name: Start the guest
+  playvirt.core.libvirt_domain:
+    pid: 4711
+    pod_uid: 5a0b5b4e-6a5c-4f6b-9d53-0a7f0c1d2e3f
+    name: default_vm
+    xml: "{{ domain_xml }}"
+    state: running
+
+- name: Ask the guest to turn itself off
+  playvirt.core.libvirt_domain:
+    uri: qemu:///session
+    name: default_vm
+    state: shutdown
+"""
+
+RETURN = r"""
+domain:
+  description: The domain after the module has run, or as it is in check mode.
+  returned: success
+  type: dict
+  contains:
+    name:
+      description: The domain's name.
+      type: str
+      sample: default_vm
+    state:
+      description: V(absent), or libvirt's word for the state.
+      type: str
+      sample: running
+    reason:
+      description: libvirt's word for the reason of the state, or empty.
+      type: str
+      sample: booted
+actions:
+  description: What has been done, in order (in check mode, what would be).
+  returned: success
+  type: list
+  elements: str
+  sample: [define, create]
+"""
+
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from ansible_collections.playvirt.core.plugins.module_utils import module_main
+from ansible_collections.playvirt.core.plugins.module_utils.api import errors
+from ansible_collections.playvirt.core.plugins.module_utils.hypervisor import (
+    connection,
+    definition,
+    domain,
+    launcher_socket,
+)
+
+ARGUMENT_SPEC: dict[str, Any] = {
+    "uri": {"type": "str"},
+    "pid": {"type": "int"},
+    "pod_uid": {"type": "str"},
+    "name": {"type": "str", "required": True},
+    "xml": {"type": "str"},
+    "state": {
+        "type": "str",
+        "choices": ["defined", "running", "shutdown", "destroyed", "absent"],
+        "default": "running",
+    },
+}
+CONSTRAINTS: dict[str, Any] = {
+    "required_one_of": [["uri", "pid"]],
+    "mutually_exclusive": [["uri", "pid"]],
+    "required_by": {"pod_uid": ["pid"]},
+}
+
+_INACTIVE = (domain.ABSENT, "shutoff", "crashed")
+
+
+def actions_for(wished: str, state: str, *, is_current: bool) -> list[str]:
+    """Return libvirt's verbs that lead from `state` to the wished one, in order.
+
+    `is_current` says that the definition is right already or that none was given.
+    """
+    active = state not in _INACTIVE
+    if wished in ("defined", "running"):
+        define = [] if is_current else ["define"]
+        return [*define, "create"] if wished == "running" and not active else define
+    off = {"shutdown": "shutdown", "destroyed": "destroy", "absent": "destroy"}[wished]
+    actions = [off] if active else []
+    if wished == "absent" and state != domain.ABSENT:
+        actions.append("undefine")
+    return actions
+
+
+@contextlib.contextmanager
+def _opened(params: Mapping[str, Any]) -> Iterator[connection.Connection]:
+    if params["uri"]:
+        with connection.opened(params["uri"]) as opened:
+            yield opened
+        return
+    with launcher_socket.libvirt_uri(params["pid"], pod_uid=params["pod_uid"]) as uri, connection.opened(uri) as opened:
+        yield opened
+
+
+def _is_current(conn: connection.Connection, name: str, *, xml: str | None, state: str) -> bool:
+    if state == domain.ABSENT:
+        if not xml:
+            raise errors.PermanentError(f"domain {name} is not defined, and option xml is missing; give its definition")
+        return False
+    return not xml or definition.is_current(conn, name, xml)
+
+
+def _apply(conn: connection.Connection, name: str, *, xml: str | None, actions: Sequence[str]) -> None:
+    """Do the actions; one that the domain's own progress has made needless is no error."""
+    for action in actions:
+        if action == "define":
+            defined = definition.define(conn, xml or "")
+            if defined != name:
+                domain.undefine(conn, defined)
+                raise errors.InvalidObject(
+                    f"xml names the domain '{defined}', option name '{name}'; both have to be the same.", field="name"
+                )
+            continue
+        verb = {
+            "create": domain.create,
+            "shutdown": domain.shutdown,
+            "destroy": domain.destroy,
+            "undefine": domain.undefine,
+        }[action]
+        try:
+            verb(conn, name)
+        except errors.HypervisorError:
+            if not _is_reached(action, domain.get_state(conn, name).state):
+                raise
+
+
+def _is_reached(action: str, state: str) -> bool:
+    if action == "undefine":
+        return state == domain.ABSENT
+    return (state in _INACTIVE) != (action == "create")
+
+
+def _shown(conn: connection.Connection, name: str, found: domain.DomainState) -> str:
+    if found.state == domain.ABSENT:
+        return "state: absent\n"
+    return f"state: {found.state}\n{domain.get_xml(conn, name, inactive=True)}"
+
+
+def run(params: Mapping[str, Any], *, check_mode: bool) -> dict[str, Any]:
+    """Bring the domain into the wished state; returns `changed`, `actions`, `domain` and `diff`.
+
+    Raises HypervisorError when libvirt refuses, NotReady while the launcher's libvirtd is not there, PermanentError when xml is needed and missing.
+    """
+    name, xml, wished = params["name"], params["xml"], params["state"]
+    with _opened(params) as conn:
+        before = domain.get_state(conn, name)
+        is_current = wished not in ("defined", "running") or _is_current(conn, name, xml=xml, state=before.state)
+        actions = actions_for(wished, before.state, is_current=is_current)
+        shown_before = _shown(conn, name, before) if actions else ""
+        after, shown_after = before, shown_before
+        if actions and check_mode:
+            shown_after = "\n".join(["wished state: " + wished, xml if "define" in actions else ""])
+        elif actions:
+            _apply(conn, name, xml=xml, actions=actions)
+            after = domain.get_state(conn, name)
+            shown_after = _shown(conn, name, after)
+    return {
+        "changed": bool(actions),
+        "actions": actions,
+        "domain": {"name": name, "state": after.state, "reason": after.reason},
+        "diff": {"before": shown_before, "after": shown_after},
+    }
+
+
+def main() -> None:
+    """Run as a process of Ansible's."""
+    module_main.run_module(run, ARGUMENT_SPEC, CONSTRAINTS)
+
+
+if __name__ == "__main__":
+    main()

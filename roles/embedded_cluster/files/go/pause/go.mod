@@ -1,0 +1,3 @@
+module playvirt.io/cluster/pause
+
+go 1.26

@@ -1,0 +1,140 @@
+"""A namespace of one story: what is made in it, waiting for it, and the end of everything in it.
+
+In: the cluster. Out: objects; on a time-out, a message with what a person would look at. Made by the fixtures of conftest.py.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import uuid
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ansible_collections.playvirt.core.tests.e2e import cluster as clusters
+from ansible_collections.playvirt.core.tests.e2e import guest as guests
+from ansible_collections.playvirt.core.tests.e2e import waiting
+
+Object = clusters.Object
+
+START_SECONDS = 90
+BOOT_SECONDS = 120
+END_SECONDS = 90
+_MACHINES = ("VirtualMachine", "VirtualMachineInstance")
+
+
+class Namespace:
+    """A namespace with a name of its own."""
+
+    def __init__(self, cluster: clusters.Cluster, story: str) -> None:
+        """Create it; its name begins with the story's."""
+        self.cluster = cluster
+        start = re.sub(r"[^a-z0-9]+", "-", story.lower()).strip("-")[:40]
+        self.name = f"e2e-{start}-{uuid.uuid4().hex[:5]}"
+        cluster.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": self.name}})
+
+    def create(self, obj: Mapping[str, Any]) -> Object:
+        """The object as created in this namespace."""
+        return self.cluster.create({**obj, "metadata": {**obj["metadata"], "namespace": self.name}})
+
+    def apply(self, obj: Mapping[str, Any]) -> None:
+        """`kubectl apply`."""
+        self.kubectl("apply", "-f", "-", stdin=json.dumps(obj))
+
+    def kubectl(self, *arguments: str, stdin: str | None = None, seconds: float = 60, check: bool = True) -> str:
+        """What kubectl prints, asked in this namespace."""
+        return self.cluster.kubectl("--namespace", self.name, *arguments, stdin=stdin, seconds=seconds, check=check)
+
+    def find(self, kind: str, name: str) -> Object | None:
+        """An object of this namespace, or None."""
+        return self.cluster.find(kind, name, self.name)
+
+    def list(self, kind: str) -> list[Object]:
+        """The objects of a kind in this namespace."""
+        return self.cluster.list(kind, self.name)
+
+    def instance(self, name: str) -> Object | None:
+        """A VirtualMachineInstance."""
+        return self.find("VirtualMachineInstance", name)
+
+    def phase(self, name: str) -> str:
+        """The phase of a VirtualMachineInstance; empty where it has none or is not there."""
+        return str(((self.instance(name) or {}).get("status") or {}).get("phase", ""))
+
+    def launcher(self, name: str) -> Object | None:
+        """The launcher pod of the VirtualMachineInstance as it is now."""
+        uid = ((self.instance(name) or {}).get("metadata") or {}).get("uid")
+        owned = [
+            pod
+            for pod in self.list("Pod")
+            if uid in [owner["uid"] for owner in pod["metadata"].get("ownerReferences", [])]
+        ]
+        return owned[0] if owned else None
+
+    def set_run_strategy(self, name: str, run_strategy: str) -> None:
+        """What a user patches to start and stop a VirtualMachine."""
+        patch = json.dumps({"spec": {"runStrategy": run_strategy}})
+        self.kubectl("patch", "virtualmachine", name, "--type=merge", "--patch", patch)
+
+    def wait_for(self, what: str, seconds: float, look: Callable[[], Any]) -> Any:
+        """What `look` returns once it is true."""
+        return waiting.wait_for(what, seconds, look, explain=self.explain)
+
+    def wait_running(self, name: str, *, seconds: float = START_SECONDS, other_than: str = "") -> Object:
+        """The VirtualMachineInstance once it is Running; with `other_than`, one of another uid."""
+
+        def look() -> Object | None:
+            found = self.instance(name)
+            if found is None or found["metadata"]["uid"] == other_than or found["metadata"].get("deletionTimestamp"):
+                return None
+            return found if (found.get("status") or {}).get("phase") == "Running" else None
+
+        found: Object = self.wait_for(f"{name} is Running{' again' if other_than else ''}", seconds, look)
+        return found
+
+    def wait_gone(self, kind: str, name: str, *, seconds: float = END_SECONDS) -> None:
+        """Wait until there is no such object."""
+        self.wait_for(f"{kind} {name} is gone", seconds, lambda: self.find(kind, name) is None)
+
+    def console_log(self, name: str) -> str:
+        """What the guest has printed so far, as `kubectl logs` shows it."""
+        pod = self.launcher(name)
+        if pod is None:
+            return ""
+        return self.kubectl("logs", pod["metadata"]["name"], "--container=guest-console-log", check=False)
+
+    def console(self, name: str) -> guests.Guest:
+        """The serial console of the guest, which may still be starting."""
+        pod = self.launcher(name)
+        assert pod is not None, f"{name} has no launcher pod\n{self.explain()}"
+        return guests.Guest(self.cluster, self.name, pod["metadata"]["name"])
+
+    def explain(self) -> str:
+        """The objects with their conditions, the Events, the console, and the logs."""
+        parts = [f"--- namespace {self.name}", self.kubectl("get", "vm,vmi,pods", "-o", "wide", check=False)]
+        for kind in _MACHINES:
+            for found in self.list(kind):
+                shown = {"deletionTimestamp": found["metadata"].get("deletionTimestamp"), "status": found.get("status")}
+                parts.append(f"--- {kind} {found['metadata']['name']}: {json.dumps(shown, indent=1)}")
+        parts.append(self.kubectl("get", "events", "--sort-by=.lastTimestamp", check=False))
+        parts.append("--- launchers")
+        parts.append(self.cluster.logs(self.name, selector="kubevirt.io=virt-launcher", container="compute"))
+        parts.append(self.cluster.explain())
+        return "\n".join(parts)
+
+    def close(self) -> None:
+        """Delete everything; fails where something stays, and then lets it go by force so that it is in nobody's way."""
+        for kind in (*_MACHINES, "Pod"):
+            for found in self.list(kind):
+                self.cluster.delete(found)
+        try:
+            self.wait_for(
+                "nothing is stuck in deletion", END_SECONDS, lambda: not any(map(self.list, (*_MACHINES, "Pod")))
+            )
+        except AssertionError:
+            for kind in _MACHINES:
+                for found in self.list(kind):
+                    self.cluster.patch(found, {"metadata": {"finalizers": None}})
+            raise
+        finally:
+            self.cluster.delete({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": self.name}})

@@ -1,0 +1,124 @@
+"""A step that fails: the object's condition has the name of the role's task and its message, whoever runs the role.
+
+In scope: a disk image without a disk (role domain, on the node) and a guest that fits on no node (role virtualmachineinstance), each under our runner
+and under plain `ansible-playbook`, in the same words.
+"""
+
+from __future__ import annotations
+
+import json
+import pathlib
+from collections.abc import Iterator
+
+import pytest
+from ansible_collections.playvirt.core.tests.e2e import cluster as clusters
+from ansible_collections.playvirt.core.tests.e2e import conftest, image_archive, machines
+from ansible_collections.playvirt.core.tests.e2e import namespace as namespaces
+
+NAME = "hopeless"
+DISKLESS_IMAGE = "playvirt.io/e2e/diskless:1"
+NO_DISK = "Make the guest's disks: volume root: no disk file in /disk of the image; a container disk needs exactly one file there"
+TOO_MUCH = "4Ti"
+NO_NODE = "Bring the launcher pod up: 0/"
+
+
+def synchronized(namespace: namespaces.Namespace, name: str = NAME) -> clusters.Object:
+    """The condition that tells of a failed step."""
+    return clusters.condition(namespace.instance(name), "Synchronized")
+
+
+def wait_for_message(namespace: namespaces.Namespace) -> str:
+    """The message of Synchronized=False, once it is there."""
+    what = f"condition Synchronized=False of {NAME}"
+    namespace.wait_for(what, 90, lambda: synchronized(namespace).get("status") == "False")
+    return str(synchronized(namespace)["message"])
+
+
+@pytest.fixture
+def diskless_image(cluster: clusters.Cluster, tmp_path: pathlib.Path) -> str:
+    """An image that has a file, but none in /disk."""
+    archive = tmp_path / "image.tar"
+    image_archive.write_image(archive, DISKLESS_IMAGE, {"readme": b"no disk here\n"})
+    cluster.import_image(archive)
+    return DISKLESS_IMAGE
+
+
+def test_image_without_disk(namespace: namespaces.Namespace, diskless_image: str) -> None:
+    """The instance says in which task it fails and why, and role domain says the same when it is run by hand on the node."""
+    namespace.apply(machines.machine(NAME, image=diskless_image))
+    assert wait_for_message(namespace) == NO_DISK
+    assert namespace.phase(NAME) == "Scheduled"
+
+    pod = namespace.launcher(NAME)
+    assert pod is not None
+    handlers = namespace.cluster.component_pods("virt-handler")
+    [handler] = [each for each in handlers if each["spec"]["nodeName"] == pod["spec"]["nodeName"]]
+    obj = {"kind": "VirtualMachineInstance", "metadata": {"name": NAME, "namespace": namespace.name}}
+    where = ["--namespace", clusters.INSTALLATION, handler["metadata"]["name"], "--container=virt-handler", "--"]
+    play = ["ansible-playbook", "playvirt.core.reconcile", "-e", json.dumps(obj), "-e", "reconcile_role=domain"]
+    done = namespace.cluster.run("kubectl", "exec", *where, *play, seconds=120, check=False)
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert NO_DISK in done.stdout
+
+
+def test_guest_that_fits_nowhere(namespace: namespaces.Namespace) -> None:
+    """The machine is ErrorUnschedulable, and the instance has the scheduler's words under the name of the task."""
+    namespace.apply(machines.machine(NAME, memory=TOO_MUCH))
+    message = wait_for_message(namespace)
+    assert message.startswith(NO_NODE)
+    assert "Insufficient memory" in message
+    scheduled = clusters.condition(namespace.instance(NAME), "PodScheduled")
+    assert (scheduled["status"], scheduled["reason"]) == ("False", "Unschedulable")
+
+    def status() -> str:
+        machine = namespace.find("VirtualMachine", NAME) or {}
+        return str((machine.get("status") or {}).get("printableStatus"))
+
+    namespace.wait_for("status ErrorUnschedulable", 30, lambda: status() == "ErrorUnschedulable")
+
+
+@pytest.fixture
+def without_controllers(cluster: clusters.Cluster) -> Iterator[None]:
+    """virt-operator and virt-controller are scaled down, so that nobody but the story runs a role."""
+    wanted = {}
+    for component in ("virt-operator", "virt-controller"):
+        wanted[component] = cluster.get("Deployment", component, clusters.INSTALLATION)["spec"]["replicas"]
+    try:
+        for component in wanted:
+            scale(cluster, component, 0)
+            cluster.wait_for(f"no {component}", 60, lambda component=component: not cluster.component_pods(component))
+        yield
+    finally:
+        for component, replicas in wanted.items():
+            scale(cluster, component, replicas)
+        cluster.wait_for("playvirt works again", 120, lambda: conftest.is_ready(cluster))
+
+
+def scale(cluster: clusters.Cluster, component: str, replicas: int) -> None:
+    cluster.kubectl("scale", "--namespace", clusters.INSTALLATION, f"deployment/{component}", f"--replicas={replicas}")
+
+
+def test_plain_playbook(namespace: namespaces.Namespace, without_controllers: None, tmp_path: pathlib.Path) -> None:
+    """With no controller at all, `ansible-playbook playvirt.core.reconcile` makes the pod, and tells of the failed step like the runner does."""
+    namespace.apply(machines.instance(NAME, memory=TOO_MUCH))
+    manifest = tmp_path / "vmi.yaml"
+    manifest.write_text(namespace.kubectl("get", "vmi", NAME, "-o", "yaml"))
+    assert namespace.launcher(NAME) is None
+
+    namespace.cluster.playbook("reconcile", "-e", f"@{manifest}")
+    pod = namespace.launcher(NAME)
+    assert pod is not None
+    assert namespace.phase(NAME) == "Scheduling"
+    name = pod["metadata"]["name"]
+
+    def is_judged() -> bool:
+        return clusters.condition(namespace.find("Pod", name), "PodScheduled").get("status") == "False"
+
+    namespace.wait_for("judgement of the scheduler", 30, is_judged)
+
+    done = namespace.cluster.playbook("reconcile", "-e", f"@{manifest}", check=False)
+    assert done.returncode == 2, done.stdout + done.stderr
+    told = synchronized(namespace)
+    assert told["status"] == "False"
+    assert told["message"].startswith(NO_NODE)
+    assert told["message"] in done.stdout.replace("\\n", "\n")

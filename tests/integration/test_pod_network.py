@@ -1,0 +1,223 @@
+"""Module pod_network in network namespaces that the test makes: a pod between a peer and a guest, with real packets between the three.
+
+The guest is a third namespace on a port of the bridge, where a virtual machine would be behind the tap. Needs root, ip, nft and unshare.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from ansible.module_utils.common import arg_spec
+from ansible_collections.playvirt.core.plugins.module_utils.api import errors
+from ansible_collections.playvirt.core.plugins.module_utils.hypervisor import launcher_process
+from ansible_collections.playvirt.core.plugins.modules import pod_network
+
+NEEDED = ("ip", "nft", "unshare", "nsenter")
+pytestmark = [
+    pytest.mark.integration,
+    pytest.mark.skipif(
+        os.geteuid() != 0 or not all(shutil.which(name) for name in NEEDED),
+        reason=f"needs root and {', '.join(NEEDED)}",
+    ),
+]
+
+POD_ADDRESS, PEER_ADDRESS, GUEST_ADDRESS = "10.9.9.2", "10.9.9.1", "10.0.2.2"
+ASK = "import socket, sys; s = socket.create_connection((sys.argv[1], int(sys.argv[2])), 3); print(s.makefile().readline())"
+ANSWER = """
+import socket
+server = socket.create_server(("0.0.0.0", int(__import__("sys").argv[1])))
+print("ready", flush=True)
+while True:
+    connection, peer = server.accept()
+    connection.sendall(f"{socket.gethostname()} saw {peer[0]}\\n".encode())
+    connection.close()
+"""
+
+
+class Namespace:
+    """A network namespace, held by a process that waits for its stdin to close."""
+
+    def __init__(self, name: str) -> None:
+        command = [
+            "unshare",
+            "--net",
+            "--uts",
+            "--kill-child",
+            "--",
+            "sh",
+            "-c",
+            f"hostname {name}; echo ready; exec cat",
+        ]
+        self.holder = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True)
+        assert self.holder.stdout is not None
+        assert self.holder.stdout.readline() == b"ready\n"
+        self.pid = self.holder.pid
+        self.servers: list[subprocess.Popen[bytes]] = []
+        self.run("ip link set lo up")
+
+    @property
+    def _enter(self) -> list[str]:
+        return ["nsenter", f"--target={self.pid}", "--net", "--uts", "--"]
+
+    def run(self, script: str) -> str:
+        ended = subprocess.run(
+            [*self._enter, "sh", "-euc", script], capture_output=True, text=True, timeout=20, check=False
+        )
+        assert ended.returncode == 0, ended.stderr
+        return ended.stdout
+
+    def serve(self, port: int) -> None:
+        """Answer on a TCP port with this namespace's name and the address that the caller has."""
+        server = subprocess.Popen([*self._enter, sys.executable, "-c", ANSWER, str(port)], stdout=subprocess.PIPE)
+        assert server.stdout is not None
+        self.servers.append(server)
+        assert server.stdout.readline() == b"ready\n"
+
+    def ask(self, address: str, port: int) -> str:
+        """What the server at an address answers, or the name of the error."""
+        command = [*self._enter, sys.executable, "-c", ASK, address, str(port)]
+        ended = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
+        return ended.stdout.strip() or ended.stderr.splitlines()[-1].partition(":")[0]
+
+    def end(self) -> None:
+        for process in (*self.servers, self.holder):
+            process.kill()
+            process.wait()
+            for stream in (process.stdin, process.stdout):
+                if stream:
+                    stream.close()
+
+
+@pytest.fixture
+def namespaces() -> Iterator[tuple[Namespace, Namespace, Namespace]]:
+    """Pod, peer and guest; pod and peer are connected."""
+    with contextlib.ExitStack() as stack:
+        made = []
+        for name in ("pod", "peer", "guest"):
+            made.append(Namespace(name))
+            stack.callback(made[-1].end)
+        pod, peer, guest = made
+        pod.run(f"ip link add eth0 mtu 1400 type veth peer name eth0 mtu 1400 netns {peer.pid}")
+        pod.run(f"ip address add {POD_ADDRESS}/24 dev eth0; ip link set eth0 up")
+        peer.run(f"ip address add {PEER_ADDRESS}/24 dev eth0; ip link set eth0 up")
+        yield pod, peer, guest
+
+
+@pytest.fixture(autouse=True)
+def no_container(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The pod of these tests has the machine's own /dev, which is not to be changed."""
+    monkeypatch.setattr(launcher_process, "claim_device", lambda *_, **__: False)
+
+
+def run(pod: Namespace, *, check_mode: bool = False, **params: Any) -> dict[str, Any]:
+    validated = arg_spec.ArgumentSpecValidator(pod_network.ARGUMENT_SPEC).validate({"pid": pod.pid, **params})
+    assert not validated.error_messages
+    return pod_network.run(validated.validated_parameters, check_mode=check_mode)
+
+
+def connect_guest(pod: Namespace, guest: Namespace) -> None:
+    pod.run(f"ip link add port0 mtu 1400 type veth peer name eth0 mtu 1400 netns {guest.pid}")
+    pod.run("ip link set port0 master k6t-eth0 up")
+    guest.run(f"ip address add {GUEST_ADDRESS}/24 dev eth0; ip link set eth0 up; ip route add default via 10.0.2.1")
+
+
+Three = tuple[Namespace, Namespace, Namespace]
+
+
+def test_guest_is_reached_at_the_pods_address_and_reaches_out_with_it(namespaces: Three) -> None:
+    pod, peer, guest = namespaces
+    result = run(pod)
+    assert (result["mtu"], result["addresses"]) == (1400, [POD_ADDRESS])
+    connect_guest(pod, guest)
+    guest.serve(8080)
+    peer.serve(9090)
+    assert peer.ask(POD_ADDRESS, 8080) == f"guest saw {PEER_ADDRESS}"
+    assert pod.ask("127.0.0.1", 8080) == "guest saw 10.0.2.1"
+    assert guest.ask(PEER_ADDRESS, 9090) == f"peer saw {POD_ADDRESS}"
+
+
+def test_only_listed_ports_are_forwarded(namespaces: Three) -> None:
+    pod, peer, guest = namespaces
+    run(pod, ports=[{"port": 8080}, {"port": 53, "protocol": "UDP"}])
+    connect_guest(pod, guest)
+    guest.serve(8080)
+    guest.serve(8081)
+    assert peer.ask(POD_ADDRESS, 8080) == f"guest saw {PEER_ADDRESS}"
+    assert peer.ask(POD_ADDRESS, 8081) == "ConnectionRefusedError"
+    assert run(pod)["changed"]
+    assert peer.ask(POD_ADDRESS, 8081) == f"guest saw {PEER_ADDRESS}"
+
+
+def test_second_run_changes_nothing(namespaces: Three) -> None:
+    pod, *_ = namespaces
+    ports = [{"port": 80}, {"port": 443}, {"port": 53, "protocol": "UDP"}]
+    assert run(pod, ports=ports)["changed"]
+    before = pod.run("ip -brief link; nft list ruleset")
+    assert run(pod, ports=ports)["commands"] == []
+    assert pod.run("ip -brief link; nft list ruleset") == before
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "ip link delete tap0",
+        "ip link delete k6t-eth0",
+        "ip link delete tap0; ip link delete k6t-eth0; nft delete table ip playvirt",
+        "ip link set tap0 nomaster; ip link set k6t-eth0 down",
+        "nft flush table ip playvirt; nft delete chain ip playvirt version",
+        "echo 0 > /proc/sys/net/ipv4/ip_forward",
+        "ip link delete tap0; ip tuntap add dev tap0 mode tap user 1000",
+    ],
+)
+def test_run_repairs_what_an_interrupted_run_has_left(namespaces: Three, damage: str) -> None:
+    pod, *_ = namespaces
+    run(pod)
+    wanted = pod.run(
+        "ip -brief address show dev k6t-eth0; nft list ruleset; ip -details link show dev tap0 | grep -c 'user 107 group 107'"
+    )
+    pod.run(damage)
+    assert run(pod)["changed"]
+    assert not run(pod)["changed"]
+    found = pod.run(
+        "ip -brief address show dev k6t-eth0; nft list ruleset; ip -details link show dev tap0 | grep -c 'user 107 group 107'"
+    )
+    assert [line for line in found.splitlines() if "k6t-eth0" not in line] == [
+        line for line in wanted.splitlines() if "k6t-eth0" not in line
+    ]
+    assert "10.0.2.1/24" in found
+
+
+def test_check_mode_and_absent_leave_a_clean_namespace(namespaces: Three) -> None:
+    pod, *_ = namespaces
+    before = pod.run("ip -brief link; nft list ruleset")
+    assert run(pod, check_mode=True)["changed"]
+    assert pod.run("ip -brief link; nft list ruleset") == before
+    run(pod)
+    assert run(pod, state="absent")["changed"]
+    assert pod.run("ip -brief link; nft list ruleset") == before
+
+
+def test_tap_can_be_opened_by_its_owner_without_any_capability(namespaces: Three) -> None:
+    pod, *_ = namespaces
+    run(pod)
+    program = (
+        "import fcntl, os, struct; fd = os.open('/dev/net/tun', os.O_RDWR); os.setgroups([]); os.setgid(107); os.setuid(107);"
+        "fcntl.ioctl(fd, 0x400454CA, struct.pack('16sH', b'tap0', 0x5002)); print('opened')"
+    )
+    assert pod.run(f'{sys.executable} -c "{program}"') == "opened\n"
+
+
+def test_launcher_that_is_gone(namespaces: Three) -> None:
+    pod, *_ = namespaces
+    os.kill(pod.pid, signal.SIGKILL)
+    pod.holder.wait()
+    with pytest.raises(errors.NotReady, match="is gone"):
+        run(pod)

@@ -1,0 +1,155 @@
+"""virt-handler's decisions: (what the launcher reports, the VMI's phase, deletion) -> steps and status. Not here: XML (test_golden.py)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ansible_collections.playvirt.core.plugins.module_utils.api import metadata
+from ansible_collections.playvirt.core.plugins.module_utils.reconcile import plan, planners
+from ansible_collections.playvirt.core.tests.unit.fakes import cluster as fake
+
+NOW = "2030-01-01T00:10:00Z"
+PLANNER = planners.PLANNERS["domain"]
+START = ["prepare_network", "make_disks", "make_cloud_init", "define", "start"]
+
+
+def _vmi(phase: str) -> dict[str, Any]:
+    return {
+        "apiVersion": "kubevirt.io/v1",
+        "kind": "VirtualMachineInstance",
+        "metadata": {"name": "a", "namespace": "ns", "uid": "u1"},
+        "spec": {
+            "domain": {"memory": {"guest": "64Mi"}, "devices": {"disks": [{"name": "root"}]}},
+            "terminationGracePeriodSeconds": 20,
+            "volumes": [
+                {"name": "root", "containerDisk": {"image": "i"}},
+                {"name": "config", "cloudInitNoCloud": {"userData": "x"}},
+            ],
+        },
+        "status": {"phase": phase, "nodeName": "node01"},
+    }
+
+
+def _world(vmi: dict[str, Any], state: str | None, reason: str = "") -> fake.Cluster:
+    cluster = fake.Cluster()
+    pod = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {
+            "name": metadata.launcher_pod_name(vmi),
+            "namespace": "ns",
+            "uid": "p1",
+            "ownerReferences": [{"uid": "u1", "controller": True}],
+        },
+        "spec": {},
+        "status": {"podIPs": [{"ip": "10.1.2.3"}], "conditions": [{"type": "Ready", "status": "True"}]},
+    }
+    cluster.put(pod)
+    if state is not None:
+        cluster.launchers["p1"] = {"pid": 7, "domain": {"state": state, "reason": reason}}
+    return cluster
+
+
+def _decide(vmi: dict[str, Any], cluster: fake.Cluster, now: str = NOW) -> plan.Plan:
+    return PLANNER.plan(vmi, PLANNER.observe(vmi, cluster), now)
+
+
+@pytest.mark.parametrize(("state", "reason"), [("absent", ""), ("shutoff", "unknown"), ("shutoff", "failed")])
+def test_an_empty_pod_gets_a_domain(state: str, reason: str) -> None:
+    vmi = _vmi("Scheduled")
+    made = _decide(vmi, _world(vmi, state, reason))
+    assert list(made.steps) == START
+    assert made.status["phase"] == "Running"
+    assert made.status["interfaces"][0]["ipAddress"] == "10.1.2.3"
+    assert {step["pid"] for step in made.steps.values()} == {7}
+    assert made.steps["start"]["name"] == "ns_a"
+
+
+@pytest.mark.parametrize("state", ["running", "paused", "blocked", "pmsuspended"])
+def test_a_live_domain_is_a_running_instance(state: str) -> None:
+    vmi = _vmi("Scheduled")
+    cluster = _world(vmi, state)
+    mirrored = _decide(vmi, cluster)
+    assert not mirrored.steps
+    assert mirrored.status["phase"] == "Running"
+    vmi["status"] = dict(mirrored.status)
+    assert _decide(vmi, cluster).is_empty
+
+
+@pytest.mark.parametrize(
+    ("state", "reason", "phase"),
+    [
+        ("shutoff", "shutdown", "Succeeded"),
+        ("shutoff", "destroyed", "Succeeded"),
+        ("shutoff", "crashed", "Failed"),
+        ("shutoff", "failed", "Failed"),
+        ("crashed", "panicked", "Failed"),
+        ("absent", "", "Failed"),
+    ],
+)
+def test_how_a_domain_ends_is_how_the_instance_ends(state: str, reason: str, phase: str) -> None:
+    vmi = _vmi("Running")
+    over = _decide(vmi, _world(vmi, state, reason))
+    assert not over.steps
+    assert over.status["phase"] == phase
+    ready = next(c for c in over.status["conditions"] if c["type"] == "Ready")
+    assert ready["reason"] == "GuestNotRunning"
+
+
+def test_a_guest_that_stopped_before_it_was_seen_running_is_not_started_again() -> None:
+    vmi = _vmi("Scheduled")
+    over = _decide(vmi, _world(vmi, "shutoff", "shutdown"))
+    assert not over.steps
+    assert over.status["phase"] == "Succeeded"
+
+
+@pytest.mark.parametrize("phase", ["Succeeded", "Failed"])
+def test_a_final_instance_is_left_alone(phase: str) -> None:
+    vmi = _vmi(phase)
+    assert _decide(vmi, _world(vmi, "running")).is_empty
+
+
+def test_without_a_launcher_there_is_nothing_to_do() -> None:
+    vmi = _vmi("Scheduled")
+    assert _decide(vmi, _world(vmi, None)).is_empty
+
+
+def test_a_deleted_instance_is_asked_then_turned_off() -> None:
+    vmi = _vmi("Running")
+    vmi["metadata"]["deletionTimestamp"] = NOW
+    cluster = _world(vmi, "running")
+    asked = _decide(vmi, cluster, "2030-01-01T00:10:01Z")
+    assert asked.steps["shut_down"]["first"] is True
+    assert asked.requeue_after == 5
+    again = _decide(vmi, cluster, "2030-01-01T00:10:17Z")
+    assert again.steps["shut_down"]["first"] is False
+    assert again.requeue_after == pytest.approx(3)
+    assert list(_decide(vmi, cluster, "2030-01-01T00:10:20Z").steps) == ["power_off"]
+
+
+def test_no_grace_means_power_off_at_once() -> None:
+    vmi = _vmi("Running")
+    vmi["spec"]["terminationGracePeriodSeconds"] = 0
+    vmi["metadata"]["deletionTimestamp"] = NOW
+    assert list(_decide(vmi, _world(vmi, "running")).steps) == ["power_off"]
+
+
+def test_a_deleted_instance_is_not_started() -> None:
+    vmi = _vmi("Scheduled")
+    vmi["metadata"]["deletionTimestamp"] = NOW
+    assert _decide(vmi, _world(vmi, "absent")).is_empty
+
+
+def test_a_value_that_makes_no_domain_is_told() -> None:
+    vmi = _vmi("Scheduled")
+    vmi["spec"]["domain"]["devices"]["disks"] = [{"name": "nowhere"}]
+    refused = _decide(vmi, _world(vmi, "absent"))
+    assert not refused.steps
+    assert refused.status["conditions"][0]["message"] == "spec.domain.devices.disks[0].Name 'nowhere' not found."
+
+
+def test_running_again_clears_what_failed_before() -> None:
+    vmi = _vmi("Scheduled")
+    vmi["status"]["conditions"] = [{"type": "Synchronized", "status": "False", "message": "old"}]
+    assert [c["type"] for c in _decide(vmi, _world(vmi, "running")).status["conditions"]] == ["Ready"]

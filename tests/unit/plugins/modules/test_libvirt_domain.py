@@ -1,0 +1,144 @@
+"""The module on libvirt's own test driver, a hypervisor in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from ansible_collections.playvirt.core.plugins.module_utils.api import errors
+from ansible_collections.playvirt.core.plugins.module_utils.hypervisor import domain
+from ansible_collections.playvirt.core.plugins.modules import libvirt_domain
+
+libvirt = pytest.importorskip("libvirt")
+
+URI = "test:///default"
+XML = """<domain type='test'>
+  <name>default_vm</name>
+  <uuid>5a0b5b4e-6a5c-4f6b-9d53-0a7f0c1d2e3f</uuid>
+  <memory unit='MiB'>64</memory>
+  <os><type>hvm</type></os>
+</domain>
+"""
+BIGGER = XML.replace(">64<", ">128<")
+
+
+@pytest.fixture
+def hypervisor() -> Iterator[Any]:
+    """A connection without the domain of these tests, before and after."""
+    connection = libvirt.open(URI)
+    run("absent")
+    yield connection
+    run("absent")
+    connection.close()
+
+
+def run(state: str, *, xml: str | None = None, check_mode: bool = False, name: str = "default_vm") -> dict[str, Any]:
+    params = {"uri": URI, "pid": None, "pod_uid": None, "name": name, "xml": xml, "state": state}
+    return libvirt_domain.run(params, check_mode=check_mode)
+
+
+@pytest.mark.parametrize(
+    ("wished", "state", "is_current", "actions"),
+    [
+        ("defined", "absent", False, ["define"]),
+        ("defined", "running", False, ["define"]),
+        ("defined", "shutoff", True, []),
+        ("running", "absent", False, ["define", "create"]),
+        ("running", "shutoff", True, ["create"]),
+        ("running", "crashed", True, ["create"]),
+        ("running", "running", True, []),
+        ("running", "paused", True, []),
+        ("running", "running", False, ["define"]),
+        ("shutdown", "running", True, ["shutdown"]),
+        ("shutdown", "shutdown", True, ["shutdown"]),
+        ("shutdown", "shutoff", True, []),
+        ("shutdown", "absent", True, []),
+        ("destroyed", "running", True, ["destroy"]),
+        ("destroyed", "shutoff", True, []),
+        ("absent", "running", True, ["destroy", "undefine"]),
+        ("absent", "shutoff", True, ["undefine"]),
+        ("absent", "absent", True, []),
+    ],
+)
+def test_actions_for(wished: str, state: str, is_current: bool, actions: list[str]) -> None:
+    assert libvirt_domain.actions_for(wished, state, is_current=is_current) == actions
+
+
+def test_running_defines_and_creates_once(hypervisor: Any) -> None:
+    first = run("running", xml=XML)
+    second = run("running", xml=XML)
+    assert (first["changed"], first["actions"]) == (True, ["define", "create"])
+    assert first["domain"] == {"name": "default_vm", "state": "running", "reason": "booted"}
+    assert (second["changed"], second["actions"], second["domain"]["state"]) == (False, [], "running")
+    assert "state: absent" in first["diff"]["before"]
+    assert "<name>default_vm</name>" in first["diff"]["after"]
+
+
+def test_running_with_other_xml_defines_again(hypervisor: Any) -> None:
+    run("running", xml=XML)
+    result = run("running", xml=BIGGER)
+    assert result["actions"] == ["define"]
+    assert "<memory unit='KiB'>131072</memory>" in result["diff"]["after"]
+    assert "<memory unit='KiB'>65536</memory>" in result["diff"]["before"]
+    assert not run("defined", xml=BIGGER)["changed"]
+
+
+def test_running_without_xml_starts_what_is_defined(hypervisor: Any) -> None:
+    run("defined", xml=XML)
+    assert run("running")["actions"] == ["create"]
+
+
+def test_running_without_any_definition(hypervisor: Any) -> None:
+    with pytest.raises(errors.PermanentError, match="default_vm is not defined, and option xml is missing"):
+        run("running")
+
+
+def test_shutdown_then_absent_forgets_the_domain(hypervisor: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    # the test driver's guests have no power button, only libvirt's choice of a way
+    monkeypatch.setattr(domain, "shutdown", lambda connection, name: connection.lookupByName(name).shutdown())
+    run("running", xml=XML)
+    assert run("shutdown")["domain"]["state"] == "shutoff"
+    assert run("absent")["domain"] == {"name": "default_vm", "state": "absent", "reason": ""}
+    assert not run("absent")["changed"]
+
+
+def test_destroyed_keeps_the_definition(hypervisor: Any) -> None:
+    run("running", xml=XML)
+    assert run("destroyed")["domain"] == {"name": "default_vm", "state": "shutoff", "reason": "destroyed"}
+    assert not run("destroyed")["changed"]
+
+
+@pytest.mark.parametrize("state", ["defined", "running"])
+def test_check_mode_changes_nothing(hypervisor: Any, state: str) -> None:
+    result = run(state, xml=XML, check_mode=True)
+    assert result["changed"]
+    assert result["domain"]["state"] == "absent"
+    assert XML in result["diff"]["after"]
+    assert run("absent")["changed"] is False
+
+
+def test_xml_of_another_domain_is_refused_and_not_kept(hypervisor: Any) -> None:
+    with pytest.raises(errors.InvalidObject, match="xml names the domain 'default_vm', option name 'other'"):
+        run("running", xml=XML, name="other")
+    assert run("absent")["changed"] is False
+
+
+def test_domain_that_another_has_started_meanwhile_counts_as_started(
+    hypervisor: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run("defined", xml=XML)
+    create = domain.create
+
+    def create_twice(connection: Any, name: str) -> None:
+        create(connection, name)
+        create(connection, name)
+
+    monkeypatch.setattr(domain, "create", create_twice)
+    assert run("running")["domain"]["state"] == "running"
+
+
+def test_libvirts_refusal_names_the_domain(hypervisor: Any) -> None:
+    with pytest.raises(errors.HypervisorError) as caught:
+        run("running", xml="<domain type='test'><name>default_vm</name></domain>")
+    assert "define of a domain" in str(caught.value)
