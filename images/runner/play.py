@@ -116,7 +116,7 @@ class PlayRunner:
         for loaded in self._load(role, self._variables()).roles:
             for directory in ("tasks", "handlers"):
                 for path in sorted(Path(loaded.get_role_path(), directory).glob("**/*.yml")):
-                    for name in _actions(self._loader.load_from_file(str(path))):
+                    for name in _actions(self._loader.load_from_file(str(path), trusted_as_template=True)):
                         action_loader.get(name, class_only=True)
 
     def warm_up(self) -> None:

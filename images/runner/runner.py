@@ -215,6 +215,6 @@ class Runner:
             return 0
         for task in done:
             reason = task.exception() if not task.cancelled() else None
-            what = task.get_name() if isinstance(task, asyncio.Task) else ""
-            LOG.error("ended", extra=log.fields(part=what, error=str(reason) if reason else "the lease was lost"))
+            told = log.fields(part=task.get_name(), error=str(reason) if reason else "the lease was lost")
+            LOG.error("ended", exc_info=None if isinstance(reason, errors.PlayvirtError) else reason, extra=told)
         return 1

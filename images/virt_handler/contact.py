@@ -48,11 +48,11 @@ class Contact:
     async def refresh(self, client: handler_context.Client, node_name: str) -> float:
         """Ask the API server for this node, and keep the time at which the question was asked if there is an answer.
 
-        Returns the seconds after which to ask again.
+        Returns the seconds after which to ask again. A slow answer is an answer, so the server has half of the fencing time for it.
         """
         asked = self._clock()
         try:
-            async with asyncio.timeout(self._fence_seconds / 6):
+            async with asyncio.timeout(self._fence_seconds / 2):
                 await client.get("v1", "Node", namespace=None, name=node_name)
         except errors.Forbidden as error:
             LOG.error("virt-handler may not read its own node; its role lacks a rule: %s", error)
@@ -63,7 +63,7 @@ class Contact:
             LOG.warning(
                 "no contact with the API server, launchers will be renewed for %.0f s more: %s",
                 self.grant_seconds,
-                error,
+                str(error) or f"no answer within {self._fence_seconds / 2:g} s",
             )
         else:
             self._last = asked

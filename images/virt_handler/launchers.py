@@ -55,16 +55,15 @@ class LauncherServer:
     async def run(self) -> None:
         """Serve until cancelled; then renew everybody once more, so that guests outlive a restart of virt-handler."""
         path = self._config.launcher_socket
-        delay = await self.contact.refresh(self._context.client, self._context.node_name)
         with contextlib.suppress(FileNotFoundError):
             os.unlink(path)
         server = await asyncio.start_unix_server(self._connected, path, limit=launcher_messages.MAX_LINE)
         os.chmod(path, 0o666)
         try:
             while True:
-                await asyncio.sleep(delay)
                 delay = await self.contact.refresh(self._context.client, self._context.node_name)
                 self._renew_all()
+                await asyncio.sleep(delay)
         finally:
             self._renew_all()
             server.close()

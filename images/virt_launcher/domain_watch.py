@@ -46,7 +46,7 @@ class DomainWatch:
         self.state = domain.DomainState(state=domain.ABSENT)
         self.started = False
         self.ready = asyncio.Event()
-        self._reported = False
+        self._reported: tuple[domain.DomainState, bool] | None = None
 
     async def run(self) -> None:
         """Connect, follow, connect again, until cancelled."""
@@ -129,14 +129,15 @@ class DomainWatch:
                 logger.warning("%s", error)
 
     def _saw(self, state: domain.DomainState) -> None:
-        """Keep and report a state."""
+        """Keep and report a state, once; and once more when only now it is known that the domain was started."""
         if state.state in _STARTED and state.reason != "starting_up":
             self.started = True
-        if self.started and self.state.state == state.state == "shutoff" and self.state.reason != "unknown":
+        before, was_started = self._reported or (None, False)
+        if before and was_started and before.state == state.state == "shutoff" and before.reason != "unknown":
             return  # the first reason is the true one: its event may call it by a less exact name
-        if state != self.state or not self._reported:
+        if self._reported != (state, self.started):
+            self._reported = (state, self.started)
             self.state = state
-            self._reported = True
             self._on_state(state)
 
     async def _blocking[**P, T](self, call: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:

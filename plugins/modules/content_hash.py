@@ -27,7 +27,8 @@ options:
   sets:
     description:
       - What to hash. The key names a set; its C(paths) is a list of files and directories below I(root), where directories count with
-        everything in them; its C(values) is a list of strings that go into the hash.
+        everything in them; its C(exclude) is a list of patterns, in the format of I(ignore_file), for files that do not count; its C(values) is
+        a list of strings that go into the hash.
       - A path that does not exist is an error.
     type: dict
     required: true
@@ -47,7 +48,8 @@ EXAMPLES = r"""
     ignore_file: .dockerignore
     sets:
       launcher:
-        paths: [images/virt_launcher, plugins]
+        paths: [images, plugins]
+        exclude: [images/guests]
         values: [trixie]
   register: image_hash
 """
@@ -80,9 +82,9 @@ ARGUMENT_SPEC: dict[str, Any] = {
 class Ignore:
     """The rules of an ignore file: patterns in order, the last one that matches a path decides; `!` takes a path back in."""
 
-    def __init__(self, text: str) -> None:
-        """Read the rules from the file's text; comments and empty lines are skipped."""
-        lines = [line.strip() for line in text.splitlines()]
+    def __init__(self, lines: Sequence[str]) -> None:
+        """Read the rules, one a line; comments and empty lines are skipped."""
+        lines = [line.strip() for line in lines]
         self._rules = [(line.lstrip("!").strip("/"), line.startswith("!")) for line in lines if line and line[0] != "#"]
 
     def excludes(self, path: str) -> bool:
@@ -127,10 +129,15 @@ def _describe(path: pathlib.Path) -> str:
     return f"{kind} {hashlib.sha256(path.read_bytes()).hexdigest()}"
 
 
-def hash_set(root: pathlib.Path, *, paths: Sequence[str], values: Sequence[str], ignore: Ignore) -> str:
-    """Return the hash of one set, 64 hexadecimal digits. Raises PermanentError for a path that does not exist."""
-    found = sorted({file for path in paths for file in _files(root, path) if not ignore.excludes(file)})
-    lines = [f"{_describe(root / file)} {file}" for file in found] + [f"value {value}" for value in values]
+def find(root: pathlib.Path, *, paths: Sequence[str], ignores: Sequence[Ignore]) -> list[str]:
+    """Return the files of one set, relative to the root, in order. Raises PermanentError for a path that does not exist."""
+    found = {file for path in paths for file in _files(root, path)}
+    return sorted(file for file in found if not any(ignore.excludes(file) for ignore in ignores))
+
+
+def hash_files(root: pathlib.Path, files: Sequence[str], *, values: Sequence[str]) -> str:
+    """Return the hash of files and values, 64 hexadecimal digits."""
+    lines = [f"{_describe(root / file)} {file}" for file in files] + [f"value {value}" for value in values]
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
@@ -139,12 +146,16 @@ def run(params: Mapping[str, Any], *, check_mode: bool) -> dict[str, Any]:
     root = pathlib.Path(params["root"])
     hashes: dict[str, str] = {}
     try:
-        ignore = Ignore((root / params["ignore_file"]).read_text() if params.get("ignore_file") else "")
+        ignored = Ignore((root / params["ignore_file"]).read_text().splitlines() if params.get("ignore_file") else ())
         for name, content in params["sets"].items():
-            if not isinstance(content, Mapping) or set(content) - {"paths", "values"}:
-                raise errors.PermanentError(f"content_hash: sets.{name} takes `paths` and `values`, both lists")
-            values = [str(value) for value in content.get("values") or ()]
-            hashes[name] = hash_set(root, paths=content.get("paths") or (), values=values, ignore=ignore)
+            if not isinstance(content, Mapping) or set(content) - {"paths", "exclude", "values"}:
+                raise errors.PermanentError(
+                    f"content_hash: sets.{name} takes `paths`, `exclude` and `values`, all lists"
+                )
+            files = find(
+                root, paths=content.get("paths") or (), ignores=(ignored, Ignore(content.get("exclude") or ()))
+            )
+            hashes[name] = hash_files(root, files, values=[str(value) for value in content.get("values") or ()])
     except OSError as error:
         raise errors.PermanentError(f"content_hash: {error}") from error
     return {"changed": False, "hashes": hashes}

@@ -117,7 +117,7 @@ pids:
 
 import pathlib
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ansible_collections.playvirt.core.plugins.module_utils import module_main
@@ -157,39 +157,58 @@ ARGUMENT_SPEC: Mapping[str, Any] = {
 def run(params: Mapping[str, Any], *, check_mode: bool) -> dict[str, Any]:
     """Start or stop the programs; raises CommandFailed when one ends while it is waited for, NotReady when it takes too long."""
     directory = pathlib.Path(params["directory"])
-    if params["state"] == "stopped":
-        return _stop(directory, [wanted["name"] for wanted in params["programs"]], check_mode=check_mode)
+    if check_mode:
+        return _predict(directory, params["programs"], state=params["state"])
+    with detached.locked(directory):
+        if params["state"] == "stopped":
+            return _answer(
+                stopped=[wanted["name"] for wanted in params["programs"] if detached.stop(directory, wanted["name"])]
+            )
+        return _start(directory, params["programs"])
+
+
+def _predict(directory: pathlib.Path, programs: Sequence[Mapping[str, Any]], *, state: str) -> dict[str, Any]:
+    records = {wanted["name"]: detached.read_record(directory, wanted["name"]) for wanted in programs}
+    alive = {name: record for name, record in records.items() if record is not None and record.is_alive()}
+    if state == "stopped":
+        return _answer(stopped=list(alive))
+    fingerprints = {wanted["name"]: _program(wanted).fingerprint() for wanted in programs}
+    same = {name for name, record in alive.items() if record.fingerprint == fingerprints[name]}
+    return _answer(
+        started=[name for name in records if name not in same],
+        stopped=[name for name in alive if name not in same],
+        pids={name: record.pid for name, record in alive.items() if name in same},
+    )
+
+
+def _start(directory: pathlib.Path, programs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     started: list[str] = []
     stopped: list[str] = []
     pids: dict[str, int] = {}
     layout = cgroup_tree.read_layout()
-    for wanted in params["programs"]:
+    for wanted in programs:
         program = _program(wanted)
         record = detached.read_record(directory, program.name)
-        if record is not None and record.is_alive() and record.fingerprint == program.fingerprint():
-            pids[program.name] = record.pid
-            if not check_mode:
-                _wait(directory, wanted)
-            continue
-        started.append(program.name)
-        if check_mode:
-            continue
-        directory.mkdir(parents=True, exist_ok=True)
-        if detached.stop(directory, program.name):
-            stopped.append(program.name)
-        cgroup_tree.create(layout, program.cgroup)
-        pids[program.name] = detached.start(directory, program, layout).pid
+        if record is None or not record.is_alive() or record.fingerprint != program.fingerprint():
+            if detached.stop(directory, program.name):
+                stopped.append(program.name)
+            cgroup_tree.create(layout, program.cgroup)
+            record = detached.start(directory, program, layout)
+            started.append(program.name)
+        pids[program.name] = record.pid
         _wait(directory, wanted)
-    return {"changed": bool(started), "started": started, "stopped": stopped, "pids": pids}
+    return _answer(started=started, stopped=stopped, pids=pids)
 
 
-def _stop(directory: pathlib.Path, names: list[str], *, check_mode: bool) -> dict[str, Any]:
-    if check_mode:
-        records = {name: detached.read_record(directory, name) for name in names}
-        stopped = [name for name, record in records.items() if record is not None and record.is_alive()]
-    else:
-        stopped = [name for name in names if detached.stop(directory, name)]
-    return {"changed": bool(stopped), "started": [], "stopped": stopped, "pids": {}}
+def _answer(
+    *, started: Sequence[str] = (), stopped: Sequence[str] = (), pids: Mapping[str, int] | None = None
+) -> dict[str, Any]:
+    return {
+        "changed": bool(started or stopped),
+        "started": list(started),
+        "stopped": list(stopped),
+        "pids": dict(pids or {}),
+    }
 
 
 def _program(wanted: Mapping[str, Any]) -> detached.Program:

@@ -34,7 +34,9 @@ options:
     description: URI of the libvirtd.
     type: str
   pid:
-    description: Process id, on the node, of the launcher whose libvirtd has the domain.
+    description:
+      - Process id, on the node, of the launcher whose libvirtd has the domain.
+      - When that process has ended, its domain has too, so the states that turn a domain off are reached then.
     type: int
   pod_uid:
     description: The uid of the launcher's pod; the process O(pid) has to belong to it.
@@ -114,6 +116,7 @@ from ansible_collections.playvirt.core.plugins.module_utils.hypervisor import (
     connection,
     definition,
     domain,
+    launcher_process,
     launcher_socket,
 )
 
@@ -135,7 +138,10 @@ CONSTRAINTS: dict[str, Any] = {
     "required_by": {"pod_uid": ["pid"]},
 }
 
+#: a launcher whose domain has ended is gone within this time
+ENDING_SECONDS = 2.0
 _INACTIVE = (domain.ABSENT, "shutoff", "crashed")
+_OFF = ("shutdown", "destroyed", "absent")
 
 
 def actions_for(wished: str, state: str, *, is_current: bool) -> list[str]:
@@ -208,15 +214,11 @@ def _shown(conn: connection.Connection, name: str, found: domain.DomainState) ->
     return f"state: {found.state}\n{domain.get_xml(conn, name, inactive=True)}"
 
 
-def run(params: Mapping[str, Any], *, check_mode: bool) -> dict[str, Any]:
-    """Bring the domain into the wished state; returns `changed`, `actions`, `domain` and `diff`.
-
-    Raises HypervisorError when libvirt refuses, NotReady while the launcher's libvirtd is not there, PermanentError when xml is needed and missing.
-    """
+def _reconcile(params: Mapping[str, Any], *, check_mode: bool) -> dict[str, Any]:
     name, xml, wished = params["name"], params["xml"], params["state"]
     with _opened(params) as conn:
         before = domain.get_state(conn, name)
-        is_current = wished not in ("defined", "running") or _is_current(conn, name, xml=xml, state=before.state)
+        is_current = wished in _OFF or _is_current(conn, name, xml=xml, state=before.state)
         actions = actions_for(wished, before.state, is_current=is_current)
         shown_before = _shown(conn, name, before) if actions else ""
         after, shown_after = before, shown_before
@@ -232,6 +234,37 @@ def run(params: Mapping[str, Any], *, check_mode: bool) -> dict[str, Any]:
         "domain": {"name": name, "state": after.state, "reason": after.reason},
         "diff": {"before": shown_before, "after": shown_after},
     }
+
+
+def _gone(name: str) -> dict[str, Any]:
+    """The result where the launcher has ended, and its domain with it."""
+    absent = {"name": name, "state": domain.ABSENT, "reason": ""}
+    return {"changed": False, "actions": [], "domain": absent, "diff": {"before": "", "after": ""}}
+
+
+def _turn_off(params: Mapping[str, Any], *, check_mode: bool) -> dict[str, Any]:
+    """Turn off a domain whose launcher may be ending at the same time, which takes libvirtd away and reaches the same."""
+    with contextlib.ExitStack() as stack:
+        try:
+            launcher = stack.enter_context(launcher_process.watched(params["pid"], pod_uid=params["pod_uid"]))
+        except errors.NotReady:
+            return _gone(params["name"])
+        try:
+            return _reconcile(params, check_mode=check_mode)
+        except (errors.HypervisorError, errors.NotReady):
+            if not launcher_process.ends_within(launcher, ENDING_SECONDS):
+                raise
+    return _gone(params["name"])
+
+
+def run(params: Mapping[str, Any], *, check_mode: bool) -> dict[str, Any]:
+    """Bring the domain into the wished state; returns `changed`, `actions`, `domain` and `diff`.
+
+    Raises HypervisorError when libvirt refuses, NotReady while the launcher's libvirtd is not there, PermanentError when xml is needed and missing.
+    """
+    if params["pid"] and params["state"] in _OFF:
+        return _turn_off(params, check_mode=check_mode)
+    return _reconcile(params, check_mode=check_mode)
 
 
 def main() -> None:

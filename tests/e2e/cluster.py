@@ -16,7 +16,7 @@ from ansible_collections.playvirt.core.plugins.module_utils.api import kinds
 from ansible_collections.playvirt.core.plugins.module_utils.k8s import client
 from ansible_collections.playvirt.core.tests.e2e import nodes, waiting
 
-ROOT = pathlib.Path(__file__).parents[2]
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 STATE = ROOT / ".cluster"
 INSTALLATION = "kubevirt"
 _LOG_LINES = 20
@@ -134,10 +134,9 @@ class Cluster:
     def nodes(self) -> dict[str, nodes.Node]:
         """Every node of the embedded cluster by name, seen from the machine that it runs on."""
         found = {}
-        for path in sorted((self.state / "run").glob("node*.json")):
-            found[path.stem] = nodes.Node(
-                path.stem, json.loads(path.read_text())["pid"], self.state / "nodes" / path.stem
-            )
+        for directory in sorted((self.state / "nodes").iterdir()):
+            process = json.loads((self.state / "run" / f"{directory.name}.json").read_text())
+            found[directory.name] = nodes.Node(directory.name, process["pid"], directory)
         return found
 
     def import_image(self, archive: pathlib.Path) -> None:

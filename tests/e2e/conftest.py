@@ -43,6 +43,28 @@ def cluster(installed: clusters.Cluster) -> clusters.Cluster:
 
 
 @pytest.fixture
+def without_controllers(cluster: clusters.Cluster) -> Iterator[None]:
+    """virt-operator and virt-controller are scaled down, so that nobody but the story runs a role."""
+    wanted = {}
+    for component in ("virt-operator", "virt-controller"):
+        wanted[component] = cluster.get("Deployment", component, clusters.INSTALLATION)["spec"]["replicas"]
+    try:
+        for component in wanted:
+            scale(cluster, component, 0)
+            cluster.wait_for(f"no {component}", 60, lambda component=component: not cluster.component_pods(component))
+        yield
+    finally:
+        for component, replicas in wanted.items():
+            scale(cluster, component, replicas)
+        cluster.wait_for("playvirt works again", 120, lambda: is_ready(cluster))
+
+
+def scale(cluster: clusters.Cluster, component: str, replicas: int) -> None:
+    """`kubectl scale` of a component."""
+    cluster.kubectl("scale", "--namespace", clusters.INSTALLATION, f"deployment/{component}", f"--replicas={replicas}")
+
+
+@pytest.fixture
 def namespace(cluster: clusters.Cluster, request: pytest.FixtureRequest) -> Iterator[namespaces.Namespace]:
     """A namespace of this story alone; its end is part of the story: everything has to go."""
     made = namespaces.Namespace(cluster, request.node.name.removeprefix("test_"))

@@ -20,6 +20,11 @@ Object = clusters.Object
 START_SECONDS = 90
 BOOT_SECONDS = 120
 END_SECONDS = 90
+#: a static busybox has a resolver of its own in nslookup alone
+_FETCH = """
+address=$(nslookup "$1" | awk '/^Name/ {found = 1} found && /^Address/ {print $2; exit}')
+printf 'GET / HTTP/1.0\\r\\n\\r\\n' | nc -w 3 "$address" 80
+"""
 _MACHINES = ("VirtualMachine", "VirtualMachineInstance")
 
 
@@ -108,6 +113,13 @@ class Namespace:
         pod = self.launcher(name)
         assert pod is not None, f"{name} has no launcher pod\n{self.explain()}"
         return guests.Guest(self.cluster, self.name, pod["metadata"]["name"])
+
+    def fetch(self, pod: str, service: str) -> str:
+        """The web page behind a Service of this namespace, asked for by its name in a pod with a shell; empty where there is no answer."""
+        found = self.kubectl(
+            "exec", pod, "--", "sh", "-c", _FETCH, "fetch", f"{service}.{self.name}.svc.cluster.local", check=False
+        )
+        return found.partition("\n\n")[2].strip()
 
     def explain(self) -> str:
         """The objects with their conditions, the Events, the console, and the logs."""

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import json
 import pathlib
-from collections.abc import Iterator
 
 import pytest
 from ansible_collections.playvirt.core.tests.e2e import cluster as clusters
-from ansible_collections.playvirt.core.tests.e2e import conftest, image_archive, machines
+from ansible_collections.playvirt.core.tests.e2e import image_archive, machines
 from ansible_collections.playvirt.core.tests.e2e import namespace as namespaces
 
 NAME = "hopeless"
@@ -75,27 +74,6 @@ def test_guest_that_fits_nowhere(namespace: namespaces.Namespace) -> None:
         return str((machine.get("status") or {}).get("printableStatus"))
 
     namespace.wait_for("status ErrorUnschedulable", 30, lambda: status() == "ErrorUnschedulable")
-
-
-@pytest.fixture
-def without_controllers(cluster: clusters.Cluster) -> Iterator[None]:
-    """virt-operator and virt-controller are scaled down, so that nobody but the story runs a role."""
-    wanted = {}
-    for component in ("virt-operator", "virt-controller"):
-        wanted[component] = cluster.get("Deployment", component, clusters.INSTALLATION)["spec"]["replicas"]
-    try:
-        for component in wanted:
-            scale(cluster, component, 0)
-            cluster.wait_for(f"no {component}", 60, lambda component=component: not cluster.component_pods(component))
-        yield
-    finally:
-        for component, replicas in wanted.items():
-            scale(cluster, component, replicas)
-        cluster.wait_for("playvirt works again", 120, lambda: conftest.is_ready(cluster))
-
-
-def scale(cluster: clusters.Cluster, component: str, replicas: int) -> None:
-    cluster.kubectl("scale", "--namespace", clusters.INSTALLATION, f"deployment/{component}", f"--replicas={replicas}")
 
 
 def test_plain_playbook(namespace: namespaces.Namespace, without_controllers: None, tmp_path: pathlib.Path) -> None:

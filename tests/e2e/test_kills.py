@@ -147,7 +147,9 @@ def test_kill(namespace: namespaces.Namespace, target: str, stage: str) -> None:
             for name in (IMMORTAL, MORTAL):
                 namespace.wait_running(name, seconds=AGAIN_SECONDS)
         else:
-            check_ended(namespace, uids if stage == "running" else {}, may_recover=(target, stage) == ("qemu", "starting"))
+            check_ended(
+                namespace, uids if stage == "running" else {}, may_recover=(target, stage) == ("qemu", "starting")
+            )
         namespace.kubectl("delete", "vm,vmi", "--all", "--wait=false")
         for name in (IMMORTAL, MORTAL):
             namespace.wait_gone("VirtualMachineInstance", name)

@@ -20,6 +20,7 @@ from ansible_collections.playvirt.core.plugins.module_utils.cluster import cgrou
 CACHE = pathlib.Path.home() / ".cache" / "playvirt" / "bin"
 pytestmark = [
     pytest.mark.integration,
+    pytest.mark.full,
     pytest.mark.skipif(os.geteuid() != 0, reason="needs root"),
     pytest.mark.skipif(not list(CACHE.glob("kubernetes-*")), reason=f"needs the programs in {CACHE}: make cluster"),
 ]

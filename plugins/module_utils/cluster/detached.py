@@ -8,7 +8,9 @@ to somebody else since, matches nothing, so a stale record never stops a strange
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import fcntl
 import hashlib
 import json
 import os
@@ -16,7 +18,7 @@ import pathlib
 import signal
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from ansible_collections.playvirt.core.plugins.module_utils import cgroup
 from ansible_collections.playvirt.core.plugins.module_utils.api import errors
@@ -78,6 +80,18 @@ def start_ticks(pid: int, proc: pathlib.Path = pathlib.Path("/proc")) -> int | N
         return None
     fields = text[text.rindex(")") + 1 :].split()
     return None if fields[0] in ("Z", "X") else int(fields[19])
+
+
+@contextlib.contextmanager
+def locked(directory: pathlib.Path) -> Iterator[None]:
+    """Hold the directory of records, made when it is missing: two starts at a time would start everything twice."""
+    directory.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(directory / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def read_record(directory: pathlib.Path, name: str) -> Record | None:

@@ -76,6 +76,7 @@ def compile_into(build: Build, target: pathlib.Path, progress: Callable[[str], N
             build.go,
             "build",
             "-v",
+            "-buildvcs=false",  # a checkout of another user must not stop the build
             *build.flags,
             "-o",
             f"{temporary}/",

@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import select
 import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -76,6 +77,28 @@ def _check_pod(pid: int, pod_uid: str | None) -> None:
     found = identify(pid).pod_uid
     if found != pod_uid:
         raise errors.NotReady(f"process {pid} belongs to pod {found} now, not to pod {pod_uid}: the launcher has ended")
+
+
+@contextlib.contextmanager
+def watched(pid: int, *, pod_uid: str | None = None) -> Iterator[int]:
+    """Yield a descriptor of the launcher's process, for `ends_within`. Raises NotReady when it is gone already.
+
+    The launcher is the first process of its container: when it has ended, the kernel has ended everything in it, its guest too.
+    """
+    try:
+        descriptor = os.pidfd_open(pid)
+    except ProcessLookupError as error:
+        raise errors.NotReady(f"process {pid} of a launcher is gone") from error
+    try:
+        _check_pod(pid, pod_uid)
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def ends_within(launcher: int, seconds: float) -> bool:
+    """Return whether a process that is `watched` has ended, waiting for it so long at most."""
+    return bool(select.select([launcher], [], [], seconds)[0])
 
 
 def _is_shared(descriptor: int) -> bool:

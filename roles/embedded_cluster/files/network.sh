@@ -41,6 +41,15 @@ connect_machine() {
         rules | nft -f -
         changed
     fi
+    # Docker, for one, lets nothing be forwarded that it does not know.
+    if nft list chain ip filter FORWARD 2>/dev/null | grep -q 'policy drop'; then
+        for direction in -i -o; do
+            if ! iptables --check FORWARD "$direction" "$bridge" --jump ACCEPT 2>/dev/null; then
+                iptables --insert FORWARD "$direction" "$bridge" --jump ACCEPT
+                changed
+            fi
+        done
+    fi
 }
 
 connect_node() {
@@ -79,6 +88,10 @@ down)
         ip link delete "$cable" 2>/dev/null || true # it may go by itself, with its node
         changed
     done
+    if nft list chain ip filter FORWARD 2>/dev/null | grep -q "\"$bridge\""; then
+        for direction in -i -o; do iptables --delete FORWARD "$direction" "$bridge" --jump ACCEPT || true; done
+        changed
+    fi
     if ip link delete "$bridge" 2>/dev/null; then changed; fi
     if nft delete table ip "$bridge" 2>/dev/null; then changed; fi
     ;;

@@ -7,7 +7,9 @@ node=$1
 # What other programs of the machine have mounted for a while (image builds, other namespaces) would stay busy here for ever.
 while read -r _ path type _; do
     case $type in overlay | nsfs) case $node/ in "${path%/}"/*) ;; *) umount --lazy "$path" || true ;; esac ;; esac
-done </proc/mounts
+done <<MOUNTS
+$(cat /proc/mounts)
+MOUNTS
 
 rm -rf "${node:?}/run"
 for path in run var/log var/lib/kubelet var/lib/containerd var/lib/cni etc/cni; do

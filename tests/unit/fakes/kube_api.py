@@ -13,52 +13,24 @@ project's table and those given to it. It validates no schemas and runs no contr
 from __future__ import annotations
 
 import asyncio
-import base64
 import contextlib
 import copy
 import json
 import ssl
 import threading
-import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
 from aiohttp import web
 from ansible_collections.playvirt.core.plugins.module_utils.api import kinds
+from ansible_collections.playvirt.core.tests.unit.fakes import kube_objects
 
-Object = dict[str, Any]
-Key = tuple[str, str, str, str]  # apiVersion, kind, namespace, name
-NOW = "2026-01-01T00:00:00Z"
-WITHOUT_STATUS = frozenset({"ConfigMap", "Secret", "Event", "Lease", "ServiceAccount", "Role", "RoleBinding"})
-
-
-class Refused(Exception):
-    """An answer of 400 and more."""
-
-    def __init__(self, code: int, reason: str, message: str) -> None:
-        super().__init__(message)
-        self.code = code
-        self.status = {
-            "kind": "Status",
-            "apiVersion": "v1",
-            "status": "Failure",
-            "code": code,
-            "reason": reason,
-            "message": message,
-        }
-
-
-@dataclass(frozen=True)
-class Event:
-    """One change in the history: the object before and after it (None: it did not exist), at one version."""
-
-    version: int
-    resource: kinds.Resource
-    before: Object | None
-    after: Object | None
+Object = kube_objects.Object
+Key = kube_objects.Key
+Refused = kube_objects.Refused
 
 
 @dataclass(frozen=True)
@@ -82,85 +54,6 @@ class Failure:
     times: int
 
 
-@dataclass
-class State:
-    """What the server remembers."""
-
-    objects: dict[Key, Object] = field(default_factory=dict)
-    history: list[Event] = field(default_factory=list)
-    version: int = 100
-    oldest: int = 0  # watches from before this version are answered 410
-
-
-def _selected(obj: Object, query: Mapping[str, str], namespace: str | None) -> bool:
-    meta = obj["metadata"]
-    if namespace is not None and meta.get("namespace") != namespace:
-        return False
-    labels = meta.get("labels") or {}
-    if not all(_term(term, labels.get) for term in _terms(query.get("labelSelector"))):
-        return False
-    return all(_term(term, lambda path: _at(obj, path)) for term in _terms(query.get("fieldSelector")))
-
-
-def _terms(selector: str | None) -> list[str]:
-    return [term.strip() for term in (selector or "").split(",") if term.strip()]
-
-
-def _at(obj: Any, path: str) -> str:
-    for step in path.split("."):
-        obj = obj.get(step) if isinstance(obj, Mapping) else None
-    return "" if obj is None else str(obj)
-
-
-def _term(term: str, value_of: Callable[[str], str | None]) -> bool:
-    if "!=" in term:
-        name, value = term.split("!=", 1)
-        return value_of(name.strip()) != value.strip()
-    if "=" in term:
-        name, value = term.replace("==", "=").split("=", 1)
-        return value_of(name.strip()) == value.strip()
-    if term.startswith("!"):
-        return value_of(term[1:]) is None
-    return value_of(term) is not None
-
-
-def merge(target: Any, patch: Any) -> Any:
-    """RFC 7386."""
-    if not isinstance(patch, Mapping):
-        return copy.deepcopy(patch)
-    merged = dict(target) if isinstance(target, Mapping) else {}
-    for name, value in patch.items():
-        if value is None:
-            merged.pop(name, None)
-        else:
-            merged[name] = merge(merged.get(name), value)
-    return merged
-
-
-def json_patch(target: Object, operations: Iterable[Mapping[str, Any]]) -> Object:
-    """RFC 6902: add, remove, replace, test."""
-    result = copy.deepcopy(target)
-    for operation in operations:
-        *parents, last = [step.replace("~1", "/").replace("~0", "~") for step in operation["path"].split("/")[1:]]
-        place: Any = result
-        for step in parents:
-            place = place[int(step)] if isinstance(place, list) else place[step]
-        verb, value = operation["op"], operation.get("value")
-        index: Any = last if isinstance(place, dict) else (len(place) if last == "-" else int(last))
-        try:
-            if verb == "test" and place[index] != value:
-                raise Refused(422, "Invalid", f"the test of {operation['path']} failed")
-            if verb == "add" and isinstance(place, list):
-                place.insert(index, value)
-            elif verb in ("add", "replace"):
-                place[index] = value
-            elif verb == "remove":
-                del place[index]
-        except (KeyError, IndexError) as error:
-            raise Refused(422, "Invalid", f"{operation['path']} does not exist") from error
-    return result
-
-
 class KubeAPI:
     """The server; see the file's docstring."""
 
@@ -174,7 +67,8 @@ class KubeAPI:
         resources = [*kinds.RESOURCES.values(), *extra_kinds]
         self._resources = {(resource.api_version, resource.plural): resource for resource in resources}
         self._kinds = {(resource.api_version, resource.kind): resource for resource in resources}
-        self._state = State()
+        self.store = kube_objects.Store(self._wake)
+        self._telling: set[asyncio.Task[None]] = set()
         self._changed = asyncio.Condition()
         self._failures: list[Failure] = []
         self._watches: set[asyncio.Task[Any]] = set()
@@ -232,21 +126,21 @@ class KubeAPI:
     def put(self, obj: Mapping[str, Any]) -> Object:
         """Store an object as it is (with its status), as if someone had created or replaced it."""
         resource = self._kinds[(obj["apiVersion"], obj["kind"])]
-        stored = self._key(resource, obj)
-        before = self._state.objects.get(stored)
-        return copy.deepcopy(self._store(resource, copy.deepcopy(dict(obj)), before=before))
+        before = self.store.objects.get(self.store.key(resource, obj))
+        return copy.deepcopy(self.store.store(resource, copy.deepcopy(dict(obj)), before=before))
 
     def get(self, api_version: str, kind: str, namespace: str | None, name: str) -> Object | None:
         """The stored object, a copy."""
-        return copy.deepcopy(self._state.objects.get((api_version, kind, namespace or "", name)))
+        return copy.deepcopy(self.store.objects.get((api_version, kind, namespace or "", name)))
 
     def all(self, api_version: str, kind: str) -> list[Object]:
         """Every stored object of a kind, copies."""
-        return [copy.deepcopy(o) for key, o in self._state.objects.items() if key[:2] == (api_version, kind)]
+        return [copy.deepcopy(o) for key, o in self.store.objects.items() if key[:2] == (api_version, kind)]
 
     def remove(self, api_version: str, kind: str, namespace: str | None, name: str) -> None:
         """Remove an object at once, whatever its finalizers say."""
-        self._remove(self._kinds[(api_version, kind)], self._state.objects[(api_version, kind, namespace or "", name)])
+        found = self.store.objects[(api_version, kind, namespace or "", name)]
+        self.store.remove(self._kinds[(api_version, kind)], found)
 
     def writes(self) -> list[Seen]:
         """The requests that were not reads."""
@@ -263,17 +157,15 @@ class KubeAPI:
 
     def compact(self) -> None:
         """Forget the history: a watch from an older version is answered with 410."""
-        self._state.version += 1
-        self._state.oldest = self._state.version
-        self._state.history.clear()
+        self.store.compact()
 
     def collect_garbage(self) -> None:
         """Delete the objects whose owners are all gone, once round."""
-        uids = {obj["metadata"]["uid"] for obj in self._state.objects.values()}
-        for key, obj in list(self._state.objects.items()):
+        uids = {obj["metadata"]["uid"] for obj in self.store.objects.values()}
+        for key, obj in list(self.store.objects.items()):
             owners = obj["metadata"].get("ownerReferences") or []
             if owners and not any(owner["uid"] in uids for owner in owners):
-                self._delete(self._kinds[key[:2]], obj)
+                self.store.delete(self._kinds[key[:2]], obj)
 
     async def until(self, check: Callable[[], Any], *, seconds: float = 30.0) -> Any:
         """Wait for the first true answer of `check`, asked again after every change here and every few milliseconds."""
@@ -284,61 +176,14 @@ class KubeAPI:
                         await self._changed.wait()
             return found
 
-    # -- storage
-
-    @staticmethod
-    def _key(resource: kinds.Resource, obj: Mapping[str, Any]) -> Key:
-        namespace = (obj["metadata"].get("namespace") or "default") if resource.namespaced else ""
-        return (resource.api_version, resource.kind, namespace, obj["metadata"]["name"])
-
-    def _store(self, resource: kinds.Resource, obj: Object, *, before: Object | None) -> Object:
-        key, meta = self._key(resource, obj), obj["metadata"]
-        if resource.namespaced:
-            meta["namespace"] = key[2]
-        obj["apiVersion"], obj["kind"] = resource.api_version, resource.kind
-        self._state.version += 1
-        meta["resourceVersion"] = str(self._state.version)
-        old = before["metadata"] if before else {}
-        meta["uid"] = old.get("uid") or meta.get("uid") or str(uuid.uuid4())
-        meta["creationTimestamp"] = old.get("creationTimestamp") or NOW
-        if "deletionTimestamp" in old:
-            meta["deletionTimestamp"] = old["deletionTimestamp"]
-        changed = (
-            before is None
-            or _without(before) != _without(obj)
-            or ("deletionTimestamp" in meta) != ("deletionTimestamp" in old)
-        )
-        meta["generation"] = int(old.get("generation", 0)) + int(changed)
-        if "deletionTimestamp" in meta and not meta.get("finalizers"):
-            return self._remove(resource, obj, before=before)
-        self._state.objects[key] = obj
-        self._note(Event(self._state.version, resource, before, obj))
-        return obj
-
-    def _remove(self, resource: kinds.Resource, obj: Object, *, before: Object | None = None) -> Object:
-        self._state.version += 1
-        last = copy.deepcopy(obj)
-        last["metadata"]["resourceVersion"] = str(self._state.version)
-        self._state.objects.pop(self._key(resource, obj), None)
-        self._note(
-            Event(
-                self._state.version,
-                resource,
-                last if before is None else {**before, "metadata": last["metadata"]},
-                None,
-            )
-        )
-        return last
-
-    def _note(self, event: Event) -> None:
-        self._state.history.append(event)
+    def _wake(self) -> None:
         try:
             asyncio.get_running_loop()
         except RuntimeError:
             return
         task = asyncio.ensure_future(self._tell())
-        self._watches.add(task)
-        task.add_done_callback(self._watches.discard)
+        self._telling.add(task)
+        task.add_done_callback(self._telling.discard)
 
     async def _tell(self) -> None:
         async with self._changed:
@@ -363,12 +208,11 @@ class KubeAPI:
 
     async def _route_dry(self, request: web.Request, body: Any) -> web.StreamResponse:
         """Answer as if, and leave everything as it was; no watcher hears of it, because nothing else runs meanwhile."""
-        kept, self._state = self._state, copy.deepcopy(self._state)
-        self._state.history = []
+        kept, self.store = self.store, self.store.copy()
         try:
             return await self._route(request, body)
         finally:
-            self._state = kept
+            self.store = kept
 
     def _maybe_fail(self, request: web.Request) -> None:
         for failure in self._failures:
@@ -403,115 +247,42 @@ class KubeAPI:
         self, request: web.Request, resource: kinds.Resource, namespace: str | None, body: Any
     ) -> web.StreamResponse:
         if request.method == "POST":
-            return web.json_response(self._create(resource, namespace, body), status=201)
+            return web.json_response(self.store.create(resource, namespace, body), status=201)
         if request.method != "GET":
             raise Refused(405, "MethodNotAllowed", "the fake API server does not know this")
         if request.query.get("watch") in ("true", "1"):
             return await self._watch(request, resource, namespace)
-        return web.json_response(self._list(resource, namespace, request.query))
-
-    def _create(self, resource: kinds.Resource, namespace: str | None, body: Any) -> Object:
-        obj = copy.deepcopy(body)
-        meta = obj["metadata"]
-        if "name" not in meta and "generateName" in meta:
-            meta["name"] = meta["generateName"] + uuid.uuid4().hex[:5]
-        if resource.namespaced:
-            meta["namespace"] = namespace or meta.get("namespace") or "default"
-        if self._key(resource, obj) in self._state.objects:
-            raise Refused(409, "AlreadyExists", f'{resource.plural} "{meta["name"]}" already exists')
-        if resource.kind not in WITHOUT_STATUS:
-            obj.pop("status", None)
-        meta.pop("deletionTimestamp", None)
-        return self._store(resource, obj, before=None)
-
-    def _list(self, resource: kinds.Resource, namespace: str | None, query: Mapping[str, str]) -> Object:
-        found = [
-            o for key, o in sorted(self._state.objects.items()) if key[:2] == (resource.api_version, resource.kind)
-        ]
-        found = [o for o in found if _selected(o, query, namespace)]
-        start, version = 0, self._state.version
-        if "continue" in query:
-            token = json.loads(base64.urlsafe_b64decode(query["continue"]))
-            start, version = token["start"], token["version"]
-            if version < self._state.oldest:
-                raise Refused(410, "Expired", "The provided continue parameter is too old")
-        limit = int(query.get("limit") or 0) or len(found) + 1
-        meta: Object = {"resourceVersion": str(version)}
-        if start + limit < len(found):
-            token = {"start": start + limit, "version": version}
-            meta["continue"] = base64.urlsafe_b64encode(json.dumps(token).encode()).decode()
-        items = [{k: v for k, v in o.items() if k not in ("apiVersion", "kind")} for o in found[start : start + limit]]
-        return {"apiVersion": resource.api_version, "kind": f"{resource.kind}List", "metadata": meta, "items": items}
+        return web.json_response(self.store.list_page(resource, namespace, request.query))
 
     def _one(
         self, request: web.Request, resource: kinds.Resource, key: Key, *, subresource: str | None, body: Any
     ) -> web.Response:
-        found = self._state.objects.get(key)
+        found = self.store.objects.get(key)
         if request.method == "PATCH" and found is None and request.content_type == "application/apply-patch+yaml":
             return web.json_response(
-                self._create(resource, key[2] or None, merge({"metadata": {"name": key[3]}}, body)), status=201
+                self.store.create(resource, key[2] or None, kube_objects.merge({"metadata": {"name": key[3]}}, body)),
+                status=201,
             )
         if found is None:
             raise Refused(404, "NotFound", f'{resource.plural} "{key[3]}" not found')
         if request.method == "GET":
             return web.json_response(found)
         if request.method == "DELETE":
-            return web.json_response(self._delete(resource, found, body))
+            return web.json_response(self.store.delete(resource, found, body))
         new = self._patched(request, found, body) if request.method == "PATCH" else copy.deepcopy(body)
-        return web.json_response(self._update(resource, found, new, subresource))
+        return web.json_response(self.store.update(resource, found, new, subresource))
 
     def _patched(self, request: web.Request, found: Object, body: Any) -> Object:
         if request.content_type == "application/json-patch+json":
-            return json_patch(found, body)
-        merged: Object = merge(found, body)
+            return kube_objects.json_patch(found, body)
+        merged: Object = kube_objects.merge(found, body)
         return merged
-
-    def _update(self, resource: kinds.Resource, found: Object, new: Object, subresource: str | None) -> Object:
-        sent = new["metadata"].get("resourceVersion")
-        if sent and sent != found["metadata"]["resourceVersion"]:
-            message = "the object has been modified; please apply your changes to the latest version and try again"
-            raise Refused(
-                409,
-                "Conflict",
-                f'Operation cannot be fulfilled on {resource.plural} "{found["metadata"]["name"]}": {message}',
-            )
-        if new["metadata"].get("uid") not in (None, found["metadata"]["uid"]):
-            raise Refused(409, "Conflict", "Precondition failed: UID in precondition differs")
-        if subresource == "status":
-            new = {**copy.deepcopy(found), "status": new.get("status")}
-        elif subresource is not None:
-            raise Refused(404, "NotFound", f"the fake API server has no subresource {subresource}")
-        elif resource.kind not in WITHOUT_STATUS and "status" in found:
-            new = {**new, "status": copy.deepcopy(found["status"])}
-        elif resource.kind not in WITHOUT_STATUS:
-            new = {name: value for name, value in new.items() if name != "status"}
-        if _identical(found, new):
-            return found
-        return self._store(resource, new, before=found)
-
-    def _delete(self, resource: kinds.Resource, found: Object, options: Any = None) -> Object:
-        wanted = ((options or {}).get("preconditions") or {}).get("uid")
-        if wanted and wanted != found["metadata"]["uid"]:
-            raise Refused(409, "Conflict", "Precondition failed: UID in precondition differs")
-        if not found["metadata"].get("finalizers"):
-            self._remove(resource, found)
-            return {
-                "kind": "Status",
-                "apiVersion": "v1",
-                "status": "Success",
-                "details": {"uid": found["metadata"]["uid"]},
-            }
-        if "deletionTimestamp" in found["metadata"]:
-            return found
-        new = copy.deepcopy(found)
-        new["metadata"]["deletionTimestamp"] = NOW
-        return self._store(resource, new, before=found)
 
     # -- watches
 
     async def _watch(self, request: web.Request, resource: kinds.Resource, namespace: str | None) -> web.StreamResponse:
         response = web.StreamResponse(headers={"Content-Type": "application/json"})
-        position = int(request.query.get("resourceVersion") or 0) or self._state.version
+        position = int(request.query.get("resourceVersion") or 0) or self.store.version
         await response.prepare(request)
         task = asyncio.current_task()
         assert task is not None
@@ -540,20 +311,20 @@ class KubeAPI:
     ) -> None:
         query = request.query
         while True:
-            if position < self._state.oldest:
+            if position < self.store.oldest:
                 gone = Refused(410, "Expired", f"too old resource version: {position}")
                 await _send(response, {"type": "ERROR", "object": gone.status})
                 return
-            for event in [e for e in self._state.history if e.version > position]:
+            for event in [e for e in self.store.history if e.version > position]:
                 position = event.version
                 told = self._seen_through(event, resource, namespace, query)
                 if told is not None:
                     await _send(response, told)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self._bookmark_seconds), self._changed:
-                    while self._state.version <= position:
+                    while self.store.version <= position:
                         await self._changed.wait()
-            if self._state.version == position and query.get("allowWatchBookmarks") == "true":
+            if self.store.version == position and query.get("allowWatchBookmarks") == "true":
                 mark = {
                     "kind": resource.kind,
                     "apiVersion": resource.api_version,
@@ -563,13 +334,13 @@ class KubeAPI:
 
     @staticmethod
     def _seen_through(
-        event: Event, resource: kinds.Resource, namespace: str | None, query: Mapping[str, str]
+        event: kube_objects.Event, resource: kinds.Resource, namespace: str | None, query: Mapping[str, str]
     ) -> Object | None:
         """The event as a watch with these selectors sees it."""
         if event.resource != resource:
             return None
-        before = event.before is not None and _selected(event.before, query, namespace)
-        after = event.after is not None and _selected(event.after, query, namespace)
+        before = event.before is not None and kube_objects.selected(event.before, query, namespace)
+        after = event.after is not None and kube_objects.selected(event.after, query, namespace)
         if after:
             return {"type": "MODIFIED" if before else "ADDED", "object": event.after}
         if before and event.before is not None:
@@ -577,17 +348,6 @@ class KubeAPI:
             last["metadata"]["resourceVersion"] = str(event.version)
             return {"type": "DELETED", "object": last}
         return None
-
-
-def _without(obj: Object) -> Object:
-    return {name: value for name, value in obj.items() if name not in ("metadata", "status")}
-
-
-def _identical(found: Object, new: Object) -> bool:
-    ignored = ("resourceVersion", "generation", "managedFields", "uid", "creationTimestamp")
-    stripped = [{k: v for k, v in o["metadata"].items() if k not in ignored} for o in (found, new)]
-    bodies = [{k: v for k, v in o.items() if k != "metadata" and v is not None} for o in (found, new)]
-    return stripped[0] == stripped[1] and bodies[0] == bodies[1]
 
 
 def _decode(text: str) -> Any:

@@ -43,7 +43,7 @@ class Run:
         self.tasks = tasks
 
 
-async def run(found: engine.Engine, role: str, *, timeout: float = 20.0, **extra_vars: Any) -> Run:
+async def run(found: engine.Engine, role: str, *, timeout: float = 60.0, **extra_vars: Any) -> Run:
     tasks: list[Mapping[str, Any]] = []
     job = engine.Job(role=role, extra_vars=extra_vars, timeout=timeout)
     return Run(await found.run(job, tasks.append), tasks)
@@ -136,6 +136,8 @@ async def test_inline_and_forked_tasks_give_the_same_results(shared: engine.Engi
     assert ours.result.stats == theirs.result.stats
     assert (ours.result.task, ours.result.message) == (theirs.result.task, theirs.result.message)
     assert ours.result.message == "the last failure: one-{{ 1 + 1 }} {% raw %}"
+    said = [task["msg"] for task in ours.tasks if task["task"] == "Say the included item"]
+    assert said == ["included a", "included b"]
     told = {task["task"]: task["msg"] for task in ours.tasks}
     assert told["Tell what failed"] == "Fail first: the first failure of one"
     assert told["See the group"] == "another"

@@ -224,7 +224,7 @@ async def test_a_status_that_meets_a_newer_object_is_planned_again() -> None:
                 "metadata": {**stored["metadata"], "resourceVersion": "9000", "generation": 9},
             },
         )
-        s.api._state.version = 9000
+        s.api.store.version = 9000
         s.api.put({**stored, "spec": {"size": 6}})
         s.api.frozen.set()
         await s.api.until(lambda: s.status("a") == {"size": 6})

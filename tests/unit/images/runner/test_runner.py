@@ -133,6 +133,7 @@ async def test_a_leader_that_was_stopped_writes_nothing_when_it_goes_on(tmp_path
                 await api.until(lambda: second.logged("leading"))
                 api.put(widget("two", text="x"))
                 await api.until(lambda: message(api, "two"))
+                await api.until(lambda: len(second.logged("play succeeded")) == 2)  # it looks at "one" too
                 before = len(api.writes())
                 plays = len(first.logged("play"))
                 first.signal(signal.SIGCONT)

@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Callable
 
 import pytest
 from ansible_collections.playvirt.core.images.virt_handler import launcher_connection, launchers, settings
+from ansible_collections.playvirt.core.plugins.module_utils.api import errors
 from ansible_collections.playvirt.core.plugins.module_utils.hypervisor import launcher_process
 from ansible_collections.playvirt.core.tests.unit.fakes import virt_handler as fakes
 
@@ -248,6 +249,7 @@ async def test_launcher_is_renewed_when_it_connects(node: Node) -> None:
 
 
 async def test_launcher_is_not_renewed_without_contact(node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
+    node.context.client.failure = errors.TransientError("connection refused")
     monkeypatch.setattr(node.server.contact, "_last", None)
     launcher = await node.connect_running()
     posted = asyncio.create_task(node.context.routes.request("POST", f"/launchers/{POD_UID}/serve_dhcp"))
@@ -265,8 +267,9 @@ async def test_serve_announces_itself_to_the_runner(tmp_path: pathlib.Path, monk
     task = asyncio.create_task(launchers.serve(context))
     async with asyncio.timeout(10):
         await listening("handler.sock")
+        while context.checks["api-contact"]() is not None:
+            await asyncio.sleep(0)
     assert sorted(context.routes.handlers) == [("GET", "/launchers"), ("POST", "/launchers")]
-    assert context.checks["api-contact"]() is None
     task.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await task

@@ -47,6 +47,7 @@ class Bench:
         self.path = path
         self.lines: asyncio.Queue[Line] = asyncio.Queue()
         self.writers: list[asyncio.StreamWriter] = []
+        self.closing = False
         self.renewed: asyncio.Queue[float] = asyncio.Queue()
         self.ready = asyncio.Event()
         self.release = asyncio.Event()
@@ -57,8 +58,11 @@ class Bench:
     async def accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.writers.append(writer)
         self.lines.put_nowait(Line(reader, writer))
+        if self.closing:
+            writer.close()
 
     async def close(self) -> None:
+        self.closing = True
         for writer in self.writers:
             writer.close()
             with contextlib.suppress(OSError):
@@ -90,7 +94,7 @@ async def bench(tmp_path: pathlib.Path) -> AsyncIterator[Bench]:
         await task
     await made.close()
     server.close()
-    await server.wait_closed()
+    await asyncio.wait_for(server.wait_closed(), WAIT_SECONDS)
 
 
 @pytest.fixture(autouse=True)

@@ -1,4 +1,4 @@
-"""Detection of cgroup layouts over recorded machines, and the names of cgroups in each."""
+"""Detection of cgroup layouts over layouts on disk (one recorded, the others written by hand), and the names of cgroups in each."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import pytest
 from ansible_collections.playvirt.core.plugins.module_utils import cgroup
 from ansible_collections.playvirt.core.plugins.module_utils.api import errors
 
-RECORDED = pathlib.Path(__file__).parents[2] / "fixtures" / "cgroup"
+LAYOUTS = pathlib.Path(__file__).parents[2] / "fixtures" / "cgroup"
 
 
-def recorded(name: str) -> cgroup.Layout:
-    directory = RECORDED / name
+def layout_of(name: str) -> cgroup.Layout:
+    directory = LAYOUTS / name
     controllers = directory / "cgroup.controllers"
     return cgroup.detect(
         mounts=(directory / "mounts").read_text(),
@@ -33,12 +33,12 @@ def recorded(name: str) -> cgroup.Layout:
     ],
 )
 def test_version_and_driver(name: str, version: str, driver: str) -> None:
-    layout = recorded(name)
+    layout = layout_of(name)
     assert (layout.version, layout.driver) == (version, driver)
 
 
 def test_hybrid_uses_every_v1_hierarchy_and_not_the_empty_v2() -> None:
-    layout = recorded("hybrid")
+    layout = layout_of("hybrid")
     names = ("blkio", "cpu", "cpuacct", "cpuset", "devices", "freezer", "memory", "pids", "systemd")
     assert layout.roots == tuple(f"/sys/fs/cgroup/{name}" for name in names)
     assert layout.controllers == names[:-1]
@@ -49,11 +49,11 @@ def test_hybrid_uses_every_v1_hierarchy_and_not_the_empty_v2() -> None:
 
 
 def test_v1_includes_named_hierarchies() -> None:
-    assert "/sys/fs/cgroup/openrc" in recorded("v1").roots
+    assert "/sys/fs/cgroup/openrc" in layout_of("v1").roots
 
 
 def test_joined_controllers_are_one_root_and_a_second_mount_is_ignored() -> None:
-    layout = recorded("v1-systemd")
+    layout = layout_of("v1-systemd")
     assert "/sys/fs/cgroup/cpu,cpuacct" in layout.roots
     assert {"cpu", "cpuacct", "net_cls", "net_prio"} <= set(layout.controllers)
     assert not [root for root in layout.roots if "build" in root]
@@ -67,7 +67,7 @@ def test_mount_points_with_spaces_are_decoded() -> None:
 
 
 def test_v2_has_one_root_and_no_cpuset_to_fill_in() -> None:
-    layout = recorded("v2-systemd")
+    layout = layout_of("v2-systemd")
     assert layout.roots == ("/sys/fs/cgroup",)
     assert layout.controllers == ("cpu", "cpuset", "hugetlb", "io", "memory", "misc", "pids", "rdma")
     assert layout.cpuset_root is None
@@ -75,7 +75,7 @@ def test_v2_has_one_root_and_no_cpuset_to_fill_in() -> None:
 
 
 def test_v2_without_its_list_takes_the_enabled_names_under_their_v2_names() -> None:
-    layout = recorded("v2")
+    layout = layout_of("v2")
     assert layout.controllers == ("cpu", "cpuset", "hugetlb", "io", "misc", "pids", "rdma")
     assert layout.missing_controllers() == ("memory",)
 
@@ -86,9 +86,9 @@ def test_no_cgroup_mount_is_an_error_that_says_what_to_do() -> None:
 
 
 def test_directories_of_a_cgroup() -> None:
-    assert recorded("v2").directories("/playvirt/a1/node01") == ("/sys/fs/cgroup/playvirt/a1/node01",)
-    assert recorded("v1").directories("/playvirt")[0] == "/sys/fs/cgroup/blkio/playvirt"
-    assert recorded("v2-systemd").directories("/playvirt/a1/node01") == (
+    assert layout_of("v2").directories("/playvirt/a1/node01") == ("/sys/fs/cgroup/playvirt/a1/node01",)
+    assert layout_of("v1").directories("/playvirt")[0] == "/sys/fs/cgroup/blkio/playvirt"
+    assert layout_of("v2-systemd").directories("/playvirt/a1/node01") == (
         "/sys/fs/cgroup/playvirt.slice/playvirt-a1.slice/playvirt-a1-node01.slice",
     )
 

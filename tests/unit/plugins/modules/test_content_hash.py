@@ -25,7 +25,10 @@ def tree(tmp_path: pathlib.Path) -> pathlib.Path:
 
 
 def hash_of(root: pathlib.Path, **arguments: Any) -> str:
-    content = {"paths": arguments.pop("paths", ["part"]), "values": arguments.pop("values", [])}
+    content = {
+        "paths": ["part"],
+        **{key: arguments.pop(key) for key in ("paths", "exclude", "values") if key in arguments},
+    }
     result = content_hash.run({"root": str(root), "sets": {"it": content}, **arguments}, check_mode=False)
     assert result["changed"] is False
     return str(result["hashes"]["it"])
@@ -92,7 +95,7 @@ def test_the_same_tree_elsewhere_has_the_same_hash(
 )
 def test_the_last_rule_that_matches_decides(path: str, excluded: bool) -> None:
     text = "# what a build sees\n*\n!plugins\n!playbooks\n!roles\n\nplaybooks/cluster*.yml\nroles/images\n**/__pycache__\n**/README.md\n"
-    assert content_hash.Ignore(text).excludes(path) is excluded
+    assert content_hash.Ignore(text.splitlines()).excludes(path) is excluded
 
 
 def test_ignored_files_do_not_count(tree: pathlib.Path) -> None:
@@ -102,8 +105,14 @@ def test_ignored_files_do_not_count(tree: pathlib.Path) -> None:
     assert hash_of(tree, ignore_file=".dockerignore") == before
 
 
+def test_files_that_a_set_excludes_do_not_count(tree: pathlib.Path) -> None:
+    before = hash_of(tree, exclude=["part/deep"])
+    edit(tree)
+    assert hash_of(tree, exclude=["part/deep"]) == before
+
+
 def test_the_collections_own_ignore_file_keeps_what_runs_in_a_cluster() -> None:
-    ignore = content_hash.Ignore((REPOSITORY / ".dockerignore").read_text())
+    ignore = content_hash.Ignore((REPOSITORY / ".dockerignore").read_text().splitlines())
     kept = [
         "galaxy.yml",
         "plugins/modules/content_hash.py",
@@ -127,5 +136,5 @@ def test_a_missing_path_is_named(tree: pathlib.Path) -> None:
 
 
 def test_an_unknown_key_of_a_set_is_refused(tree: pathlib.Path) -> None:
-    with pytest.raises(errors.PermanentError, match=r"sets\.it takes `paths` and `values`"):
+    with pytest.raises(errors.PermanentError, match=r"sets\.it takes `paths`, `exclude` and `values`"):
         content_hash.run({"root": str(tree), "sets": {"it": {"path": "part"}}}, check_mode=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import pathlib
 import signal
@@ -121,3 +122,11 @@ def test_check_mode_starts_and_stops_nothing(directory: pathlib.Path) -> None:
     pid = run(directory, program("one"))["pids"]["one"]
     assert run(directory, program("one"), state="stopped", check_mode=True)["stopped"] == ["one"]
     os.kill(pid, 0)
+
+
+def test_two_starts_at_a_time_follow_each_other(directory: pathlib.Path) -> None:
+    with detached_process.detached.locked(directory), open(directory / ".lock") as second:
+        with pytest.raises(BlockingIOError):
+            fcntl.flock(second, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    with open(directory / ".lock") as second:
+        fcntl.flock(second, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import subprocess
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from ansible_collections.playvirt.core.plugins.module_utils.api import errors
-from ansible_collections.playvirt.core.plugins.module_utils.hypervisor import domain
+from ansible_collections.playvirt.core.plugins.module_utils.hypervisor import domain, launcher_process, launcher_socket
 from ansible_collections.playvirt.core.plugins.modules import libvirt_domain
 
 libvirt = pytest.importorskip("libvirt")
@@ -142,3 +144,69 @@ def test_libvirts_refusal_names_the_domain(hypervisor: Any) -> None:
     with pytest.raises(errors.HypervisorError) as caught:
         run("running", xml="<domain type='test'><name>default_vm</name></domain>")
     assert "define of a domain" in str(caught.value)
+
+
+class Launcher:
+    """A process that stands for a launcher; its libvirtd answers, or has just gone."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.process = subprocess.Popen(["sleep", "60"])
+        self.ends_when_asked = False
+        monkeypatch.setattr(launcher_process, "identify", self._identify)
+        monkeypatch.setattr(launcher_socket, "libvirt_uri", self._libvirt_uri)
+
+    @staticmethod
+    def _identify(pid: int) -> launcher_process.Identity:
+        return launcher_process.Identity(pid, 1, "uid")
+
+    @contextlib.contextmanager
+    def _libvirt_uri(self, pid: int, *, pod_uid: str) -> Iterator[str]:
+        assert (pid, pod_uid) == (self.process.pid, "uid")
+        if self.ends_when_asked:
+            self.process.kill()
+        raise errors.HypervisorError("Cannot write data: Broken pipe")
+        yield ""
+
+    def turn_off(self, state: str, pod_uid: str = "uid") -> dict[str, Any]:
+        params = {"uri": None, "pid": self.process.pid, "pod_uid": pod_uid, "name": "a", "xml": None, "state": state}
+        return libvirt_domain.run(params, check_mode=False)
+
+
+@pytest.fixture
+def launcher(monkeypatch: pytest.MonkeyPatch) -> Iterator[Launcher]:
+    monkeypatch.setattr(libvirt_domain, "ENDING_SECONDS", 5)
+    found = Launcher(monkeypatch)
+    yield found
+    found.process.kill()
+    found.process.wait()
+
+
+@pytest.mark.parametrize("state", ["shutdown", "destroyed", "absent"])
+def test_domain_of_a_launcher_that_ends_meanwhile_is_off(launcher: Launcher, state: str) -> None:
+    launcher.ends_when_asked = True
+    result = launcher.turn_off(state)
+    assert (result["changed"], result["domain"]["state"]) == (False, "absent")
+
+
+def test_domain_of_a_launcher_that_has_ended_is_off(launcher: Launcher) -> None:
+    launcher.process.kill()
+    launcher.process.wait()
+    assert launcher.turn_off("destroyed")["domain"]["state"] == "absent"
+
+
+def test_domain_of_a_process_of_another_pod_is_off(launcher: Launcher) -> None:
+    assert launcher.turn_off("destroyed", pod_uid="former")["domain"]["state"] == "absent"
+
+
+def test_libvirtd_that_fails_in_a_living_launcher_is_an_error(
+    launcher: Launcher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(libvirt_domain, "ENDING_SECONDS", 0)
+    with pytest.raises(errors.HypervisorError, match="Broken pipe"):
+        launcher.turn_off("destroyed")
+
+
+def test_starting_in_a_launcher_that_ends_is_an_error(launcher: Launcher) -> None:
+    launcher.ends_when_asked = True
+    with pytest.raises(errors.HypervisorError, match="Broken pipe"):
+        launcher.turn_off("running")

@@ -1,0 +1,130 @@
+"""The installation as an administrator sees it: who is Ready, who leads, what a second installation and an uninstallation do, what the API refuses.
+
+In scope: the installation that is there. Not in scope: installing into an empty cluster and removing everything (molecule, roles operator and kubevirt).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+
+import pytest
+from ansible_collections.playvirt.core.tests.e2e import cluster as clusters
+from ansible_collections.playvirt.core.tests.e2e import conftest, machines
+from ansible_collections.playvirt.core.tests.e2e import namespace as namespaces
+
+TAKEOVER_SECONDS = 30
+INSTALLED = ("Deployment", "DaemonSet", "ServiceAccount", "Role", "RoleBinding")
+
+
+def test_ready_columns(cluster: clusters.Cluster) -> None:
+    """`kubectl get pods`: virt-operator 1/1, one virt-controller 1/1, its standby 0/1, a virt-handler 1/1 on each node; the Lease names the Ready one."""
+    lines = cluster.kubectl("get", "pods", "--namespace", clusters.INSTALLATION, "--no-headers").splitlines()
+    columns = [line.split() for line in lines]
+
+    def ready(component: str) -> list[str]:
+        return sorted(fields[1] for fields in columns if fields[0].startswith(f"{component}-"))
+
+    assert ready("virt-operator") == ["1/1"]
+    assert ready("virt-controller") == ["0/1", "1/1"]
+    assert ready("virt-handler") == ["1/1"] * len(cluster.list("Node"))
+    assert {fields[2] for fields in columns} == {"Running"}
+    [active] = [fields[0] for fields in columns if fields[0].startswith("virt-controller-") and fields[1] == "1/1"]
+    assert cluster.active_controller() == active
+    listed = cluster.kubectl("get", "kubevirt", "--namespace", clusters.INSTALLATION, "--no-headers").split()
+    assert [listed[0], listed[2]] == ["kubevirt", "Deployed"]
+
+
+def test_standby_takes_over(namespace: namespaces.Namespace) -> None:
+    """When the active virt-controller's pod is deleted, the standby works within 30 seconds, and its place is filled."""
+    cluster = namespace.cluster
+    before = cluster.active_controller()
+    [standby] = [
+        pod["metadata"]["name"]
+        for pod in cluster.component_pods("virt-controller")
+        if pod["metadata"]["name"] != before
+    ]
+    cluster.kubectl("delete", "pod", "--namespace", clusters.INSTALLATION, str(before), "--wait=false")
+    begun = time.monotonic()
+    namespace.create(machines.instance("orphan", node_selector={"nowhere": "at-all"}))
+    cluster.wait_for("another leader", TAKEOVER_SECONDS, lambda: cluster.active_controller() not in (before, None))
+    assert cluster.active_controller() == standby
+    left = TAKEOVER_SECONDS - (time.monotonic() - begun)
+    namespace.wait_for("launcher pod made by the new leader", left, lambda: namespace.launcher("orphan"))
+
+    def has_standby() -> bool:
+        return len(cluster.component_pods("virt-controller")) == 2 and conftest.is_ready(cluster)
+
+    cluster.wait_for("a new standby", 120, has_standby)
+
+
+def versions(cluster: clusters.Cluster) -> dict[str, str]:
+    """The generation, or else the version, of everything that is installed."""
+    found = {}
+    for kind in INSTALLED:
+        for obj in cluster.list(kind, clusters.INSTALLATION, labels="app.kubernetes.io/managed-by=playvirt"):
+            meta = obj["metadata"]
+            found[f"{kind}/{meta['name']}"] = str(meta.get("generation") or meta["resourceVersion"])
+    return found
+
+
+def test_install_again(cluster: clusters.Cluster) -> None:
+    """`make install-playvirt` on an installation that is up to date changes nothing."""
+    before = versions(cluster)
+    assert len(before) > 5
+    done = cluster.run("make", "install-playvirt", seconds=300)
+    recap = re.search(r"^localhost\s*:.*\bchanged=(\d+)\b.*\bfailed=(\d+)\b", done.stdout, re.MULTILINE)
+    assert recap is not None, done.stdout
+    assert recap.groups() == ("0", "0"), done.stdout
+    assert versions(cluster) == before
+
+
+def test_uninstall_refuses(namespace: namespaces.Namespace) -> None:
+    """`make uninstall-playvirt` stops while an instance exists, and says which and what to do."""
+    namespace.create(machines.instance("in-the-way", node_selector={"nowhere": "at-all"}))
+    before = versions(namespace.cluster)
+    done = namespace.cluster.run("make", "uninstall-playvirt", seconds=120, check=False)
+    assert done.returncode != 0
+    assert "in-the-way" in done.stdout
+    assert "FORCE=1" in done.stdout
+    assert versions(namespace.cluster) == before
+    assert namespace.instance("in-the-way") is not None
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "told"),
+    [
+        (
+            ("spec", "template", "spec", "domain", "devices", "watchdogg"),
+            {},
+            'unknown field "spec.template.spec.domain.devices.watchdogg"',
+        ),
+        (
+            ("spec", "template", "spec", "domain", "devices", "tpm"),
+            {},
+            'unknown field "spec.template.spec.domain.devices.tpm"',
+        ),
+        (
+            ("spec", "template", "spec", "evictionStrategy"),
+            "LiveMigrate",
+            'unknown field "spec.template.spec.evictionStrategy"',
+        ),
+        (("spec", "runStrategy"), "Manual", 'spec.runStrategy: Unsupported value: "Manual"'),
+        (("spec", "template", "spec", "domain", "memory", "guest"), "much", "spec.template.spec.domain.memory.guest"),
+        (("spec", "running"), True, "exactly one of runStrategy and running must be set"),
+    ],
+    ids=["unknown", "unsupported-device", "unsupported-strategy", "unsupported-value", "no-quantity", "both"],
+)
+def test_manifest_is_refused(namespace: namespaces.Namespace, path: tuple[str, ...], value: object, told: str) -> None:
+    """`kubectl apply` of a manifest with a field that playvirt does not act on fails at once and names the field."""
+    manifest = machines.machine("refused", run_strategy="Halted")
+    place = manifest
+    for step in path[:-1]:
+        place = place[step]
+    place[path[-1]] = value
+    argv = ("kubectl", "apply", "--namespace", namespace.name, "-f", "-")
+    done = namespace.cluster.run(*argv, stdin=json.dumps(manifest), check=False)
+    assert done.returncode != 0
+    assert told in done.stderr
+    assert namespace.find("VirtualMachine", "refused") is None
