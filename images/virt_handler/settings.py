@@ -9,7 +9,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ansible_collections.playvirt.core.plugins.module_utils.api import errors
+from ansible_collections.playvirt.core.plugins.module_utils.api import errors, fencing
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class Settings:
     node_directory: str = "/var/run/playvirt"
     kubelet_root: str = "/var/lib/kubelet"
     #: a launcher stops its guest when it has not been renewed for this long
-    fence_seconds: float = 60.0
+    fence_seconds: float = fencing.FENCE_SECONDS
     #: short names of the devices that may be offered to pods
     devices: tuple[str, ...] = ("tun", "kvm", "vhost-net")
 

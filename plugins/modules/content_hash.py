@@ -1,6 +1,6 @@
 #!/usr/bin/python
 # Apache License 2.0 (see LICENSE or https://www.apache.org/licenses/LICENSE-2.0)
-"""Names what is made from files after those files: one hash per set of paths.
+"""Names what is made from files after those files: one hash per set of files.
 
 In: a root directory, sets of paths below it with further values, and optionally the ignore file of a container build. Out: a SHA-256 per
 set, which changes exactly when a file's path, content, link target or executable bit changes, or one of the values. Owners and times

@@ -24,7 +24,7 @@ NAME, NEIGHBOUR = "guarded", "neighbour"
 HOSTILE = pathlib.Path(__file__).with_name("hostile_launcher.py")
 CAPABILITIES = ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")
 #: the device nodes that every container has, and the one that a launcher asks for
-DEVICES = {"full", "null", "ptmx", "random", "tty", "urandom", "zero", "net/tun"}
+DEVICES = {"full", "null", "random", "tty", "urandom", "zero", "net/tun"}
 #: a directory of the node that everybody may write to: what follows a link to it leaves a trace
 DECOY = "run/playvirt-e2e-decoy"
 #: what a hostile launcher puts in place of libvirt's socket, and what virt-handler says

@@ -10,14 +10,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.playvirt.core.plugins.module_utils.api import metadata, names
+from ansible_collections.playvirt.core.plugins.module_utils.api import fencing, metadata, names
 from ansible_collections.playvirt.core.plugins.module_utils.pod import resources, volumes
 
 #: added to the guest's own grace period before the kubelet kills the pod
 POD_GRACE_MARGIN_SECONDS = 30
 DEFAULT_GRACE_SECONDS = 30
-#: a launcher that has not heard of its node's virt-handler for so long stops its guest
-FENCE_SECONDS = 60
 
 
 @dataclass(frozen=True)
@@ -62,7 +60,7 @@ def _compute(vmi: Mapping[str, Any], installation: Installation) -> dict[str, An
             "--grace-period-seconds",
             str(grace_seconds(vmi)),
             "--fence-seconds",
-            str(FENCE_SECONDS),
+            str(fencing.FENCE_SECONDS),
         ],
         "resources": resources.compute(vmi["spec"]),
         "securityContext": _security_context(),

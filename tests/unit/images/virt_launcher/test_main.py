@@ -12,7 +12,7 @@ RUN = ["run", "--namespace", "default", "--name", "one", "--uid", "aa-11"]
 def test_run_options_and_their_defaults() -> None:
     options = program.parse_arguments(RUN)
     assert (options.namespace, options.name, options.uid) == ("default", "one", "aa-11")
-    assert (options.grace_period_seconds, options.fence_seconds) == (30.0, 60.0)
+    assert (options.grace_period_seconds, options.fence_seconds) == (30.0, 120.0)
     given = program.parse_arguments([*RUN, "--grace-period-seconds", "0", "--fence-seconds", "5.5"])
     assert (given.grace_period_seconds, given.fence_seconds) == (0.0, 5.5)
 
