@@ -48,7 +48,7 @@ cluster-down: $(INSTALLED) ## remove the embedded cluster and everything it made
 .PHONY: images
 images: $(INSTALLED) ## build the images and load them into the embedded cluster (IMAGE_REGISTRY= pushes them)
 	@$(PLAY) playvirt.core.images -e images_state_directory=$(STATE) \
-	  $(if $(IMAGE_REGISTRY),-e images_registry=$(IMAGE_REGISTRY) -e images_push=true)
+	  $(if $(IMAGE_REGISTRY),-e images_registry=$(IMAGE_REGISTRY)) $(if $(IMAGE_REGISTRY)$(filter current,$(CLUSTER)),-e images_push=true)
 
 .PHONY: install-playvirt
 install-playvirt: $(INSTALLED) ## install playvirt into the cluster

@@ -33,9 +33,10 @@ class Supervisor:
     """One libvirtd at a time. `pid` is the process id of the current one, None between two."""
 
     def __init__(self, *, processes: children.Children, spawn: Callable[[], int], pid: int) -> None:
-        """Take over the libvirtd that runs as `pid`; `spawn` starts the next one."""
+        """Take over the libvirtd that runs as `pid`; `spawn` starts the next one. Before `processes` is watched: it may be dead already."""
         self._processes = processes
         self._spawn = spawn
+        self._ended = processes.adopt(pid)
         self.pid: int | None = pid
 
     async def run(self) -> None:
@@ -45,13 +46,14 @@ class Supervisor:
         while True:
             began = loop.time()
             if self.pid is not None:
-                code = await asyncio.shield(self._processes.adopt(self.pid))
+                code = await asyncio.shield(self._ended)
                 self.pid = None
                 delay = next_delay(delay, loop.time() - began)
                 logger.warning("libvirtd ended with code %d; starting it again in %g s", code, delay)
                 await asyncio.sleep(delay)
             try:
                 self.pid = self._spawn()
+                self._ended = self._processes.adopt(self.pid)
             except OSError as error:
                 delay = next_delay(delay, 0.0)
                 logger.error("libvirtd did not start: %s; trying again in %g s", error, delay)

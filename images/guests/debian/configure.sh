@@ -9,10 +9,13 @@ passwd --lock root
 depmod "$(ls /usr/lib/modules)"
 
 # Work that a short-lived guest does not need and that an emulated processor is slow at. A link to /dev/null masks a unit or a generator.
-for unit in apt-daily.timer apt-daily-upgrade.timer cloud-init-hotplugd.socket dpkg-db-backup.timer e2scrub_all.timer \
-    e2scrub_reap.service fstrim.timer systemd-binfmt.service systemd-hibernate-clear.service systemd-journal-flush.service \
-    systemd-network-generator.service systemd-pstore.service systemd-quotacheck-root.service systemd-tpm2-setup-early.service \
-    systemd-tpm2-setup.service; do
+for unit in apt-daily.timer apt-daily-upgrade.timer cloud-init-hotplugd.socket dev-hugepages.mount dev-mqueue.mount \
+    dpkg-db-backup.timer e2scrub_all.timer e2scrub_reap.service fstrim.timer modprobe@.service \
+    sys-fs-fuse-connections.mount sys-kernel-config.mount sys-kernel-debug.mount sys-kernel-tracing.mount \
+    systemd-binfmt.service systemd-hibernate-clear.service systemd-journal-flush.service \
+    systemd-network-generator.service systemd-networkd-persistent-storage.service systemd-pstore.service \
+    systemd-quotacheck-root.service systemd-tpm2-setup-early.service systemd-tpm2-setup.service \
+    systemd-udev-load-credentials.service; do
     ln -sf /dev/null "/etc/systemd/system/$unit"
 done
 mkdir -p /etc/systemd/system-generators

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.playvirt.core.plugins.module_utils.api import errors, metadata
+from ansible_collections.playvirt.core.plugins.module_utils.api import errors, fencing, metadata
 
 #: environment variables of virt-operator that hold the settings of the installation
 REGISTRY_VARIABLE = "PLAYVIRT_REGISTRY"
@@ -27,7 +27,7 @@ class Settings:
     pull_policy: str = "IfNotPresent"
     kubelet_root: str = "/var/lib/kubelet"
     #: a launcher that has not heard of its node's virt-handler for so long stops its guest
-    fence_seconds: int = 60
+    fence_seconds: int = fencing.FENCE_SECONDS
 
     @property
     def image(self) -> str:

@@ -51,3 +51,27 @@ async def test_ended_libvirtd_is_started_again_and_a_hanging_one_killed(monkeypa
     os.kill(third, signal.SIGKILL)
     assert await asyncio.wait_for(processes.adopt(third), WAIT_SECONDS) == -9
     loop.remove_signal_handler(signal.SIGCHLD)
+
+
+async def test_libvirtd_that_died_before_anybody_waited_is_started_again() -> None:
+    loop = asyncio.get_running_loop()
+    processes = children.Children(lambda pid, name, code: None)
+    first = os.posix_spawnp("true", ["true"], os.environ)
+    os.waitid(os.P_PID, first, os.WEXITED | os.WNOWAIT)
+    spawned: asyncio.Queue[int] = asyncio.Queue()
+
+    def spawn() -> int:
+        pid = os.posix_spawnp("sleep", ["sleep", "600"], os.environ)
+        spawned.put_nowait(pid)
+        return pid
+
+    keeper = supervisor.Supervisor(processes=processes, spawn=spawn, pid=first)
+    processes.watch(loop)
+    task = asyncio.create_task(keeper.run())
+    second = await asyncio.wait_for(spawned.get(), WAIT_SECONDS)
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
+    os.kill(second, signal.SIGKILL)
+    assert await asyncio.wait_for(processes.adopt(second), WAIT_SECONDS) == -9
+    loop.remove_signal_handler(signal.SIGCHLD)

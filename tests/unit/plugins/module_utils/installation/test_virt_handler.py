@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+from ansible_collections.playvirt.core.plugins.module_utils.api import fencing
 from ansible_collections.playvirt.core.plugins.module_utils.installation import (
     settings,
     virt_handler,
 )
-from ansible_collections.playvirt.core.plugins.module_utils.pod import launcher
 
 SETTINGS = settings.Settings(registry="reg.example/p", tag="v1", namespace="ns", pull_policy="Never")
 
 
 def test_the_handler_is_on_every_node_and_knows_its_paths() -> None:
-    moved = settings.Settings(registry="r", tag="t", kubelet_root="/data/kubelet", fence_seconds=launcher.FENCE_SECONDS)
+    moved = settings.Settings(registry="r", tag="t", kubelet_root="/data/kubelet", fence_seconds=fencing.FENCE_SECONDS)
     daemonset = virt_handler.render_daemonset(moved)
     spec = daemonset["spec"]["template"]["spec"]
     assert spec["tolerations"] == [{"operator": "Exists"}]
@@ -20,7 +20,7 @@ def test_the_handler_is_on_every_node_and_knows_its_paths() -> None:
     (container,) = spec["containers"]
     environment = {entry["name"]: entry.get("value") for entry in container["env"]}
     assert environment["PLAYVIRT_KUBELET_ROOT"] == "/data/kubelet"
-    assert environment["PLAYVIRT_FENCE_SECONDS"] == "60"
+    assert environment["PLAYVIRT_FENCE_SECONDS"] == str(fencing.FENCE_SECONDS)
     assert environment["PLAYVIRT_RUNNER_SOCKET"].startswith("/run/playvirt-runner/")
     host_paths = {volume["name"]: volume["hostPath"]["path"] for volume in spec["volumes"] if "hostPath" in volume}
     assert host_paths == {"node-directory": "/var/run/playvirt", "device-plugins": "/data/kubelet/device-plugins"}
