@@ -82,7 +82,7 @@ class Cluster:
         assert found is not None, f"there is no {kind} {name} in namespace {namespace}"
         return found
 
-    def list(self, kind: str, namespace: str | None = None, *, labels: str = "") -> list[Object]:
+    def find_all(self, kind: str, namespace: str | None = None, *, labels: str = "") -> list[Object]:
         """The objects of a kind, those with the labels where some are given."""
         query = {"labelSelector": labels} if labels else None
         return self._client.list(_VERSIONS[kind], kind, namespace=namespace, query=query)
@@ -101,13 +101,23 @@ class Cluster:
 
     def component_pods(self, component: str) -> list[Object]:
         """The pods of virt-operator, virt-controller or virt-handler that are not being deleted."""
-        pods = self.list("Pod", INSTALLATION, labels=f"kubevirt.io={component}")
+        pods = self.find_all("Pod", INSTALLATION, labels=f"kubevirt.io={component}")
         return [pod for pod in pods if not pod["metadata"].get("deletionTimestamp")]
 
     def active_controller(self) -> str | None:
         """The name of the virt-controller pod that holds the Lease."""
         lease = self.find("Lease", "virt-controller", INSTALLATION) or {}
         return (lease.get("spec") or {}).get("holderIdentity") or None
+
+    def is_ready(self) -> bool:
+        """Whether playvirt is installed and each of its components works."""
+        found = self.find("KubeVirt", "kubevirt", INSTALLATION) or {}
+        if (found.get("status") or {}).get("phase") != "Deployed":
+            return False
+        pods = [pod for component in COMPONENTS for pod in self.component_pods(component)]
+        ready = {pod["metadata"]["name"] for pod in pods if condition(pod, "Ready").get("status") == "True"}
+        handlers = [name for name in ready if name.startswith("virt-handler-")]
+        return self.active_controller() in ready and len(handlers) == len(self.find_all("Node"))
 
     def wait_for(self, what: str, seconds: float, look: Callable[[], Any]) -> Any:
         """What `look` returns once it is true; on time-out the message has the logs of playvirt's processes."""

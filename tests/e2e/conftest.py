@@ -11,22 +11,6 @@ from ansible_collections.playvirt.core.tests.e2e import namespace as namespaces
 _READY_SECONDS = 120
 
 
-def is_ready(cluster: clusters.Cluster) -> bool:
-    """Whether playvirt is installed and each of its components works."""
-    found = cluster.find("KubeVirt", "kubevirt", clusters.INSTALLATION) or {}
-    if (found.get("status") or {}).get("phase") != "Deployed":
-        return False
-    ready = {pod["metadata"]["name"] for pod in ready_pods(cluster)}
-    handlers = [name for name in ready if name.startswith("virt-handler-")]
-    return cluster.active_controller() in ready and len(handlers) == len(cluster.list("Node"))
-
-
-def ready_pods(cluster: clusters.Cluster) -> list[clusters.Object]:
-    """The pods of the installation that are Ready."""
-    pods = [pod for component in clusters.COMPONENTS for pod in cluster.component_pods(component)]
-    return [pod for pod in pods if clusters.condition(pod, "Ready").get("status") == "True"]
-
-
 @pytest.fixture(scope="session")
 def installed() -> clusters.Cluster:
     """The embedded cluster with playvirt in it."""
@@ -38,7 +22,7 @@ def installed() -> clusters.Cluster:
 @pytest.fixture
 def cluster(installed: clusters.Cluster) -> clusters.Cluster:
     """The cluster, once every component works: also after a story that has hurt one."""
-    installed.wait_for("playvirt is Deployed and its pods are Ready", _READY_SECONDS, lambda: is_ready(installed))
+    installed.wait_for("playvirt is Deployed and its pods are Ready", _READY_SECONDS, installed.is_ready)
     return installed
 
 
@@ -51,12 +35,17 @@ def without_controllers(cluster: clusters.Cluster) -> Iterator[None]:
     try:
         for component in wanted:
             scale(cluster, component, 0)
-            cluster.wait_for(f"no {component}", 60, lambda component=component: not cluster.component_pods(component))
+            cluster.wait_for(f"no {component}", 60, lambda: not pods_of(cluster, component))  # noqa: B023 - asked at once
         yield
     finally:
         for component, replicas in wanted.items():
             scale(cluster, component, replicas)
-        cluster.wait_for("playvirt works again", 120, lambda: is_ready(cluster))
+        cluster.wait_for("playvirt works again", 120, cluster.is_ready)
+
+
+def pods_of(cluster: clusters.Cluster, component: str) -> list[clusters.Object]:
+    """The pods of a component, those that are ending included."""
+    return cluster.find_all("Pod", clusters.INSTALLATION, labels=f"kubevirt.io={component}")
 
 
 def scale(cluster: clusters.Cluster, component: str, replicas: int) -> None:

@@ -54,9 +54,9 @@ class Namespace:
         """An object of this namespace, or None."""
         return self.cluster.find(kind, name, self.name)
 
-    def list(self, kind: str) -> list[Object]:
+    def find_all(self, kind: str) -> list[Object]:
         """The objects of a kind in this namespace."""
-        return self.cluster.list(kind, self.name)
+        return self.cluster.find_all(kind, self.name)
 
     def instance(self, name: str) -> Object | None:
         """A VirtualMachineInstance."""
@@ -71,7 +71,7 @@ class Namespace:
         uid = ((self.instance(name) or {}).get("metadata") or {}).get("uid")
         owned = [
             pod
-            for pod in self.list("Pod")
+            for pod in self.find_all("Pod")
             if uid in [owner["uid"] for owner in pod["metadata"].get("ownerReferences", [])]
         ]
         return owned[0] if owned else None
@@ -125,7 +125,7 @@ class Namespace:
         """The objects with their conditions, the Events, the console, and the logs."""
         parts = [f"--- namespace {self.name}", self.kubectl("get", "vm,vmi,pods", "-o", "wide", check=False)]
         for kind in _MACHINES:
-            for found in self.list(kind):
+            for found in self.find_all(kind):
                 shown = {"deletionTimestamp": found["metadata"].get("deletionTimestamp"), "status": found.get("status")}
                 parts.append(f"--- {kind} {found['metadata']['name']}: {json.dumps(shown, indent=1)}")
         parts.append(self.kubectl("get", "events", "--sort-by=.lastTimestamp", check=False))
@@ -137,15 +137,15 @@ class Namespace:
     def close(self) -> None:
         """Delete everything; fails where something stays, and then lets it go by force so that it is in nobody's way."""
         for kind in (*_MACHINES, "Pod"):
-            for found in self.list(kind):
+            for found in self.find_all(kind):
                 self.cluster.delete(found)
         try:
             self.wait_for(
-                "nothing is stuck in deletion", END_SECONDS, lambda: not any(map(self.list, (*_MACHINES, "Pod")))
+                "nothing is stuck in deletion", END_SECONDS, lambda: not any(map(self.find_all, (*_MACHINES, "Pod")))
             )
         except AssertionError:
             for kind in _MACHINES:
-                for found in self.list(kind):
+                for found in self.find_all(kind):
                     self.cluster.patch(found, {"metadata": {"finalizers": None}})
             raise
         finally:

@@ -11,7 +11,7 @@ import time
 
 import pytest
 from ansible_collections.playvirt.core.tests.e2e import cluster as clusters
-from ansible_collections.playvirt.core.tests.e2e import conftest, machines
+from ansible_collections.playvirt.core.tests.e2e import machines
 from ansible_collections.playvirt.core.tests.e2e import namespace as namespaces
 
 TAKEOVER_SECONDS = 30
@@ -28,7 +28,7 @@ def test_ready_columns(cluster: clusters.Cluster) -> None:
 
     assert ready("virt-operator") == ["1/1"]
     assert ready("virt-controller") == ["0/1", "1/1"]
-    assert ready("virt-handler") == ["1/1"] * len(cluster.list("Node"))
+    assert ready("virt-handler") == ["1/1"] * len(cluster.find_all("Node"))
     assert {fields[2] for fields in columns} == {"Running"}
     [active] = [fields[0] for fields in columns if fields[0].startswith("virt-controller-") and fields[1] == "1/1"]
     assert cluster.active_controller() == active
@@ -54,7 +54,7 @@ def test_standby_takes_over(namespace: namespaces.Namespace) -> None:
     namespace.wait_for("launcher pod made by the new leader", left, lambda: namespace.launcher("orphan"))
 
     def has_standby() -> bool:
-        return len(cluster.component_pods("virt-controller")) == 2 and conftest.is_ready(cluster)
+        return len(cluster.component_pods("virt-controller")) == 2 and cluster.is_ready()
 
     cluster.wait_for("a new standby", 120, has_standby)
 
@@ -63,7 +63,7 @@ def versions(cluster: clusters.Cluster) -> dict[str, str]:
     """The generation, or else the version, of everything that is installed."""
     found = {}
     for kind in INSTALLED:
-        for obj in cluster.list(kind, clusters.INSTALLATION, labels="app.kubernetes.io/managed-by=playvirt"):
+        for obj in cluster.find_all(kind, clusters.INSTALLATION, labels="app.kubernetes.io/managed-by=playvirt"):
             meta = obj["metadata"]
             found[f"{kind}/{meta['name']}"] = str(meta.get("generation") or meta["resourceVersion"])
     return found

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import pytest
 from ansible_collections.playvirt.core.tests.e2e import cluster as clusters
-from ansible_collections.playvirt.core.tests.e2e import conftest, machines, nodes, samples
+from ansible_collections.playvirt.core.tests.e2e import machines, nodes, samples
 from ansible_collections.playvirt.core.tests.e2e import namespace as namespaces
 
 IMMORTAL, MORTAL = "immortal", "mortal"
@@ -59,7 +59,7 @@ def forgive(cluster: clusters.Cluster, component: str) -> None:
 
         def is_replaced() -> bool:
             now = {pod["metadata"]["uid"] for pod in cluster.component_pods(component)}
-            return not now & gone and conftest.is_ready(cluster)
+            return not now & gone and cluster.is_ready()
 
         cluster.wait_for(f"new pods of {component}", 120, is_replaced)
 
@@ -82,7 +82,7 @@ def kill_component(namespace: namespaces.Namespace, component: str, stage: str) 
 
     def is_back() -> bool:
         new = [set(nodes.pod_processes(uid, "runner")) - set(found) for uid, found in killed.items()]
-        return all(new) and conftest.is_ready(cluster)
+        return all(new) and cluster.is_ready()
 
     namespace.wait_for(f"{component} works again", AGAIN_SECONDS, is_back)
 

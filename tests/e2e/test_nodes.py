@@ -16,7 +16,7 @@ WANTED_NODES = 3
 def test_machines_on_every_node(namespace: namespaces.Namespace) -> None:
     """A machine runs on each node under that node's virt-handler, and a pod of one node reaches a guest of another through a Service."""
     cluster = namespace.cluster
-    names = sorted(node["metadata"]["name"] for node in cluster.list("Node"))
+    names = sorted(node["metadata"]["name"] for node in cluster.find_all("Node"))
     if len(names) < WANTED_NODES:
         pytest.skip(
             f"the cluster has {len(names)} node(s), this story takes {WANTED_NODES}: make cluster NODES={WANTED_NODES}"

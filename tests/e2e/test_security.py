@@ -104,6 +104,11 @@ def message(namespace: namespaces.Namespace, name: str) -> str:
     return str(clusters.condition(namespace.instance(name), "Synchronized").get("message", ""))
 
 
+def wait_for_refusal(namespace: namespaces.Namespace, name: str, pattern: str) -> None:
+    """Wait until the instance's condition begins with a match."""
+    namespace.wait_for(f"{name} tells of {pattern!r}", 90, lambda: re.match(pattern, message(namespace, name)))
+
+
 def check_untouched(directories: list[pathlib.Path]) -> None:
     """Nobody followed a link out of a launcher."""
     for directory in directories:
@@ -115,7 +120,7 @@ def pretend(namespace: namespaces.Namespace, plant: str) -> str:
     name = f"pretender-{plant}"
     vmi = namespace.create(machines.instance(name, user_data="#cloud-config\nhostname: guarded\n"))
     cluster = namespace.cluster
-    [kubevirt] = cluster.list("KubeVirt")
+    [kubevirt] = cluster.find_all("KubeVirt")
     pod = launcher.render_launcher_pod(vmi, installation.launcher_of(kubevirt))
     [compute] = [each for each in pod["spec"]["containers"] if each["name"] == "compute"]
     compute["command"], compute["args"] = argv(plant, vmi, "absent"), []
@@ -138,13 +143,10 @@ def test_hostile_launcher(
     """Whatever is in place of libvirt's socket, virt-handler refuses and says so on the instance; nothing on the node is made or changed."""
     names = {plant: pretend(namespace, plant) for plant in PLANTS}
     for plant, words in PLANTS.items():
-        refused = re.compile(rf"^Define the domain: /run/libvirt/libvirt-sock in the launcher \(process \d+\) {words}")
-        name = names[plant]
-        namespace.wait_for(
-            f"refusal of a {plant}", 90, lambda name=name, refused=refused: refused.search(message(namespace, name))
-        )
+        pattern = rf"Define the domain: /run/libvirt/libvirt-sock in the launcher \(process \d+\) {words}"
+        wait_for_refusal(namespace, names[plant], pattern)
     for name in names.values():
-        printed = namespace.kubectl("logs", "--selector", f"vm.kubevirt.io/name={name}")
+        printed = namespace.kubectl("logs", "--tail=-1", "--selector", f"vm.kubevirt.io/name={name}")
         assert {"connected", "serve_dhcp", "make_disks", "make_cloud_init"} <= set(printed.split())
         assert namespace.phase(name) == "Scheduled"
     check_untouched(decoys)
@@ -174,10 +176,8 @@ def test_link_in_place_of_a_running_guests_socket(namespace: namespaces.Namespac
     assert len(nodes.qemus(namespace.name, NAME)) == 1
     with taken_over(namespace, "link", found, "running"):
         namespace.kubectl("delete", "vmi", NAME, "--wait=false")
-        refused = re.compile(
-            rf"^(Press the guest's power button|Turn the guest off): /run/libvirt/libvirt-sock .* {PLANTS['link']}"
-        )
-        namespace.wait_for("refusal", 60, lambda: refused.search(message(namespace, NAME)))
+        pattern = "(Press the guest's power button|Turn the guest off): /run/libvirt/libvirt-sock .*"
+        wait_for_refusal(namespace, NAME, pattern + PLANTS["link"])
     namespace.wait_gone("VirtualMachineInstance", NAME)
     assert nodes.qemus(namespace.name, NAME) == []
     check_untouched(decoys)

@@ -135,7 +135,7 @@ def test_stop_and_start(namespace: namespaces.Namespace) -> None:
     assert seen == [(True, True), (False, True), (False, False)]
     assert ran_for < GRACE_SECONDS
     assert "Power down" in printed
-    reasons = [event["reason"] for event in namespace.list("Event") if event["involvedObject"]["name"] == NAME]
+    reasons = [event["reason"] for event in namespace.find_all("Event") if event["involvedObject"]["name"] == NAME]
     assert "ShuttingDown" in reasons
     namespace.wait_for("status Stopped", 30, lambda: printable_status(namespace) == "Stopped")
 

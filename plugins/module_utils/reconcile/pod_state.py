@@ -22,25 +22,28 @@ class Problem:
     message: str
 
 
-def is_finished(pod: Mapping[str, Any]) -> bool:
-    """Whether every container has ended for good."""
-    return (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed")
-
-
-def _compute(pod: Mapping[str, Any]) -> Mapping[str, Any]:
+def _ended(pod: Mapping[str, Any]) -> Mapping[str, Any]:
+    """How the launcher's container ended; empty while it has not."""
     statuses = (pod.get("status") or {}).get("containerStatuses") or []
-    return next((status for status in statuses if status.get("name") == "compute"), {})
+    compute: Mapping[str, Any] = next((status for status in statuses if status.get("name") == "compute"), {})
+    return (compute.get("state") or {}).get("terminated") or {}
+
+
+def is_finished(pod: Mapping[str, Any]) -> bool:
+    """Whether the pod, or its launcher, has ended for good: a launcher is never started again, whatever else still runs beside it."""
+    return bool(_ended(pod)) or (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed")
 
 
 def outcome(pod: Mapping[str, Any]) -> tuple[str, str]:
     """The final phase of the instance, and a sentence that says how its launcher ended.
 
-    The launcher ends with 0 when the guest was shut down, so the pod's own phase is the answer.
+    The launcher ends with 0 when the guest was shut down; where nothing is known of it (an evicted pod) the pod's own phase is the answer.
     """
-    ended = (_compute(pod).get("state") or {}).get("terminated") or {}
-    phase = names.SUCCEEDED if (pod.get("status") or {}).get("phase") == "Succeeded" else names.FAILED
+    ended = _ended(pod)
+    succeeded = ended.get("exitCode") == 0 if ended else (pod.get("status") or {}).get("phase") == "Succeeded"
     told = ended.get("message") or (pod.get("status") or {}).get("message") or ended.get("reason") or "no message"
-    return phase, f"the launcher ended with code {ended.get('exitCode', 'unknown')}: {str(told).strip()[:300]}"
+    phase = names.SUCCEEDED if succeeded else names.FAILED
+    return phase, f"the launcher ended with code {ended.get('exitCode', 'unknown')}: {str(told).strip()[-300:]}"
 
 
 def scheduling_problem(pod: Mapping[str, Any]) -> Problem | None:

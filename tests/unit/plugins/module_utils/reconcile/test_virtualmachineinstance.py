@@ -116,7 +116,8 @@ def test_an_image_that_cannot_be_pulled_fails_a_step(cluster: fake.Cluster, reas
 def test_a_finished_pod_ends_the_instance(cluster: fake.Cluster, pod_phase: str, phase: str, before: str) -> None:
     vmi, pod = _handed_over(cluster)
     vmi["status"]["phase"] = before
-    ended = {"name": "compute", "state": {"terminated": {"exitCode": 137, "reason": "Error"}}}
+    code = 0 if pod_phase == "Succeeded" else 137
+    ended = {"name": "compute", "state": {"terminated": {"exitCode": code, "reason": "Error"}}}
     pod["status"] = {"phase": pod_phase, "containerStatuses": [ended]}
     over = _decide(cluster, vmi)
     assert not over.steps
