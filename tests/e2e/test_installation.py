@@ -20,15 +20,20 @@ INSTALLED = ("Deployment", "DaemonSet", "ServiceAccount", "Role", "RoleBinding")
 
 def test_ready_columns(cluster: clusters.Cluster) -> None:
     """`kubectl get pods`: virt-operator 1/1, one virt-controller 1/1, its standby 0/1, a virt-handler 1/1 on each node; the Lease names the Ready one."""
-    lines = cluster.kubectl("get", "pods", "--namespace", clusters.INSTALLATION, "--no-headers").splitlines()
-    columns = [line.split() for line in lines]
+    handlers = ["1/1"] * len(cluster.find_all("Node"))
 
-    def ready(component: str) -> list[str]:
-        return sorted(fields[1] for fields in columns if fields[0].startswith(f"{component}-"))
+    def settled() -> list[list[str]] | None:
+        """The rows of the listing once they read as they should; a story before this one may have had the components started anew."""
+        lines = cluster.kubectl("get", "pods", "--namespace", clusters.INSTALLATION, "--no-headers").splitlines()
+        rows = [line.split() for line in lines]
+        ready = {
+            component: sorted(fields[1] for fields in rows if fields[0].startswith(f"{component}-"))
+            for component in ("virt-operator", "virt-controller", "virt-handler")
+        }
+        wanted = {"virt-operator": ["1/1"], "virt-controller": ["0/1", "1/1"], "virt-handler": handlers}
+        return rows if ready == wanted else None
 
-    assert ready("virt-operator") == ["1/1"]
-    assert ready("virt-controller") == ["0/1", "1/1"]
-    assert ready("virt-handler") == ["1/1"] * len(cluster.find_all("Node"))
+    columns = cluster.wait_for("READY 1/1 for all but the standby's 0/1", 60, settled)
     assert {fields[2] for fields in columns} == {"Running"}
     [active] = [fields[0] for fields in columns if fields[0].startswith("virt-controller-") and fields[1] == "1/1"]
     assert cluster.active_controller() == active
