@@ -42,19 +42,17 @@ def test_ready_columns(cluster: clusters.Cluster) -> None:
 
 
 def test_standby_takes_over(namespace: namespaces.Namespace) -> None:
-    """When the active virt-controller's pod is deleted, the standby works within 30 seconds, and its place is filled."""
+    """When the active virt-controller's pod is deleted, another replica works within 30 seconds, and the lost one's place is filled.
+
+    The Lease is given up at once, so both the standby and the replica that fills the place may get it; either is as good.
+    """
     cluster = namespace.cluster
     before = cluster.active_controller()
-    [standby] = [
-        pod["metadata"]["name"]
-        for pod in cluster.component_pods("virt-controller")
-        if pod["metadata"]["name"] != before
-    ]
     cluster.kubectl("delete", "pod", "--namespace", clusters.INSTALLATION, str(before), "--wait=false")
     begun = time.monotonic()
     namespace.create(machines.instance("orphan", node_selector={"nowhere": "at-all"}))
     cluster.wait_for("another leader", TAKEOVER_SECONDS, lambda: cluster.active_controller() not in (before, None))
-    assert cluster.active_controller() == standby
+    assert cluster.active_controller() in {pod["metadata"]["name"] for pod in cluster.component_pods("virt-controller")}
     left = TAKEOVER_SECONDS - (time.monotonic() - begun)
     namespace.wait_for("launcher pod made by the new leader", left, lambda: namespace.launcher("orphan"))
 
