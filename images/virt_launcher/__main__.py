@@ -17,6 +17,8 @@ import re
 import signal
 import sys
 
+from ansible_collections.playvirt.core.plugins.module_utils.api import fencing
+
 _UID = re.compile(r"[0-9A-Za-z][0-9A-Za-z-]{0,62}")
 
 
@@ -31,7 +33,8 @@ def parse_arguments(argv: list[str]) -> argparse.Namespace:
     run.add_argument("--name", required=True, help="name of the VirtualMachineInstance")
     run.add_argument("--uid", required=True, type=_uid, help="uid of the VirtualMachineInstance")
     run.add_argument("--grace-period-seconds", type=_seconds, default=30.0, help="the guest's time to shut down")
-    run.add_argument("--fence-seconds", type=_seconds, default=120.0, help="longest life of QEMU without virt-handler")
+    fence = float(fencing.FENCE_SECONDS)
+    run.add_argument("--fence-seconds", type=_seconds, default=fence, help="longest life of QEMU without virt-handler")
     console = commands.add_parser("console-log", help="print the guest's serial console until the launcher ends")
     console.add_argument("--uid", required=True, type=_uid, help="uid of the VirtualMachineInstance")
     commands.add_parser("console", help="the guest's serial console on this terminal")
