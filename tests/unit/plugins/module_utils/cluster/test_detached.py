@@ -51,8 +51,15 @@ def test_start_records_a_living_process_in_its_own_session(directory: pathlib.Pa
     assert record.is_alive()
     assert detached.read_record(directory, "sleeper") == record
     assert os.getsid(record.pid) == record.pid
-    environment = pathlib.Path(f"/proc/{record.pid}/environ").read_bytes().split(b"\0")
-    assert b"COLOUR=blue" in environment
+
+
+def test_a_process_gets_its_environment(directory: pathlib.Path) -> None:
+    os.mkfifo(directory / "go")
+    teller = program(directory, "sh", "-c", f'read line <{directory}/go; echo "$COLOUR"')
+    record = detached.start(directory, teller, NO_CGROUPS)
+    (directory / "go").write_text("\n")
+    assert reap(record.pid) == 0
+    assert (directory / "log" / "sleeper.log").read_text() == "blue\n"
 
 
 def test_output_goes_to_the_log(directory: pathlib.Path) -> None:
