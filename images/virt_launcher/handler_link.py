@@ -2,13 +2,14 @@
 
 In and out: lines of JSON over the handler's unix socket, each at most 1 MiB.
 
-    launcher -> handler  {"hello": {"version": 1, "namespace", "name", "uid"}}      first, once libvirtd answers
+    launcher -> handler  {"hello": {"version": 1, "namespace", "name", "uid"}}      first
                          {"domain": {"state", "reason"}}                            then, and at each change
                          {"id": N, "result": {...}} or {"id": N, "error": "text"}   the answer to a command
     handler -> launcher  {"renew": {"seconds": F}}
                          {"id": N, "command": "...", "arguments": {...}}
 
-Called by run.py. The line is opened again for ever: without a handler the domain goes on until the fence falls (fence.py).
+Called by run.py. The line is opened before libvirtd answers: a new launcher has no domain, and its network and disks are prepared meanwhile. It is opened
+again for ever: without a handler the domain goes on until the fence falls (fence.py).
 """
 
 from __future__ import annotations
@@ -44,18 +45,16 @@ class HandlerLink:
         *,
         path: str,
         identity: Mapping[str, str],
-        ready: asyncio.Event,
         execute: Execute,
         on_renew: Callable[[float], None],
     ) -> None:
-        """`identity` has namespace, name and uid of the VMI; `ready` is set while libvirtd answers."""
+        """`identity` has namespace, name and uid of the VMI."""
         self._path = path
         self._hello = {"hello": {"version": VERSION, **identity}}
-        self._ready = ready
         self._execute = execute
         self._on_renew = on_renew
         self._writer: asyncio.StreamWriter | None = None
-        self._state: domain.DomainState | None = None
+        self._state = domain.DomainState(state=domain.ABSENT)
         self._commands: set[asyncio.Task[None]] = set()
         self._in_turn = asyncio.Lock()
 
@@ -69,7 +68,6 @@ class HandlerLink:
         delay = _FIRST_DELAY_SECONDS
         failing = False
         while True:
-            await self._ready.wait()
             try:
                 reader, writer = await asyncio.open_unix_connection(self._path, limit=MAX_LINE)
             except OSError as error:
@@ -153,9 +151,8 @@ class HandlerLink:
             self._send(answer)
 
     def _send_state(self) -> None:
-        """Send the state as it is, once there is one."""
-        if self._state is not None:
-            self._send({"domain": {"state": self._state.state, "reason": self._state.reason}})
+        """Send the state as it is."""
+        self._send({"domain": {"state": self._state.state, "reason": self._state.reason}})
 
     def _send(self, message: Mapping[str, Any]) -> None:
         """Write a line; a handler that does not read loses its line."""

@@ -96,7 +96,6 @@ class _Launcher:
         self._link = handler_link.HandlerLink(
             path=paths.HANDLER_SOCKET,
             identity={"namespace": self._options.namespace, "name": self._options.name, "uid": self._options.uid},
-            ready=self._watch.ready,
             execute=commands.Commands(self._processes).execute,
             on_renew=self._fence.renew,
         )
