@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 import pytest
-from ansible_collections.playvirt.core.images.virt_launcher import handler_link
+from ansible_collections.playvirt.core.images.virt_launcher import greeting, handler_link
 from ansible_collections.playvirt.core.plugins.module_utils.api import errors
 from ansible_collections.playvirt.core.plugins.module_utils.hypervisor import domain
 
@@ -140,6 +140,33 @@ async def test_handler_that_comes_later(tmp_path: pathlib.Path) -> None:
         task.cancel()
         assert await line.ended()
         await made.close()
+
+
+async def test_line_that_was_greeted_already_is_gone_on_with(tmp_path: pathlib.Path) -> None:
+    path = tmp_path / "handler.sock"
+    made = Bench(path)
+    async with await asyncio.start_unix_server(made.accept, path) as server:
+        greeted = greeting.greet(str(path), IDENTITY)
+        assert greeted is not None
+        line = await made.greeted_line()
+        line.send({"id": 1, "command": "echo", "arguments": {"a": 1}})
+        link = handler_link.HandlerLink(
+            path=str(path),
+            identity=IDENTITY,
+            execute=made.execute,
+            on_renew=made.renewed.put_nowait,
+            greeted=greeted,
+        )
+        task = asyncio.create_task(link.run())
+        assert await line.next() == ABSENT
+        assert await line.next() == {"id": 1, "result": {"a": 1}}
+        line.writer.close()
+        again = await made.greeted_line()
+        assert await again.ask(2, "echo", {}) == {"id": 2, "result": {}}
+        task.cancel()
+        assert await again.ended()
+        await made.close()
+        server.close()
 
 
 async def test_renewals_reach_the_fence(bench: Bench) -> None:
