@@ -176,9 +176,11 @@ def load(roles: list[str], *, inline: bool) -> tuple[Any, dict[str, Any]]:
     # This file came through PYTHONPATH; from here on ansible-core's own finder serves the collections, in all their paths.
     for name in [n for n in sys.modules if n.partition(".")[0] == "ansible_collections"]:
         del sys.modules[name]
-    from ansible_collections.playvirt.core.images.runner import inline_tasks, play, worker  # noqa: F401
+    from ansible_collections.playvirt.core.images.runner import compiled_templates, inline_tasks, play, worker  # noqa: F401
 
     play.configure()
+    if inline:
+        compiled_templates.install()
     runner = play.PlayRunner()
     errors: dict[str, str] = {}
     for role in roles:
