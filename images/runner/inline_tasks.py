@@ -31,6 +31,7 @@ EXPECTED_ARGUMENTS = frozenset(
 )
 # They change the inventory through a call to the strategy, which is busy executing them.
 FORKED_ACTIONS = frozenset({"add_host", "group_by"})
+_use = {"inline": True}
 
 
 class InlineTask:
@@ -104,6 +105,11 @@ def fits() -> bool:
     )
 
 
+def use(inline: bool) -> None:
+    """Whether the plays that follow run their tasks inline, where that is installed."""
+    _use["inline"] = inline
+
+
 def _needs_process(task: Any) -> bool:
     action = str(task.resolved_action or task.action).rpartition(".")[2]
     return action in FORKED_ACTIONS or bool(task.async_val)
@@ -118,7 +124,9 @@ def install() -> bool:
     original = strategy.WorkerProcess
 
     def process_for(**arguments: Any) -> Any:
-        return original(**arguments) if _needs_process(arguments["task"]) else InlineTask(**arguments)
+        if not _use["inline"] or _needs_process(arguments["task"]):
+            return original(**arguments)
+        return InlineTask(**arguments)
 
     _replace(strategy, process_for)
     return True

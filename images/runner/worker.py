@@ -1,8 +1,8 @@
 """A worker: the forked child of the zygote that executes plays, one after the other, on its main thread.
 
-Comes in, on a stream socket, one JSON object per line: {"run": {"role": NAME, "extra_vars": {...}}}. Goes out, same form:
-{"start": TASK} and {"task": {...}} (see `play.Recorder`) while the play runs, then {"result": {...}} (see `play.PlayRunner.run`) with
-"rss_kib", the resident size afterwards. First of all, when it is warm, it says {"ready": PID}. The process ends when the
+Comes in, on a stream socket, one JSON object per line: {"run": {"role" or "playbook", "extra_vars", "verbosity", "environment", "inline"}}. Goes
+out, same form: {"start": TASK} and {"task": {...}} (see `recorder.py`) while the play runs, {"log": LINE} with a verbosity, then {"result": {...}} (see
+`play.PlayRunner.run`) with "rss_kib", the resident size afterwards. First of all, when it is warm, it says {"ready": PID}. The process ends when the
 other side closes the socket. Called by `zygote.py`; imports ansible.
 """
 
@@ -16,7 +16,7 @@ import socket
 import traceback
 from typing import Any, NoReturn
 
-from . import play
+from . import inline_tasks, play
 
 PAGE_KIB = resource.getpagesize() // 1024
 
@@ -51,7 +51,9 @@ class Worker:
         environment, directory = dict(os.environ), os.getcwd()
         gc.disable()
         try:
-            result = self._runner.run(job["role"], extra_vars=job["extra_vars"], sink=self._send)
+            inline_tasks.use(bool(job.get("inline", True)))
+            os.environ.update(job.get("environment") or {})
+            result = self._runner.run(job, sink=self._send)
         finally:
             gc.enable()
             if os.environ != environment:

@@ -1,8 +1,8 @@
 """The zygote: a single-threaded process that has imported ansible-core, our plugins and the roles once, and forks workers.
 
-Started by `engine.py` as `python -m ...images.runner.zygote --control FD --role NAME...`, before anything else. On the control
+Started by `engine.py` as `python -m ...images.runner.zygote --control FD --role NAME... --playbook PATH...`, before anything else. On the control
 socket (unix, SOCK_SEQPACKET, one JSON object per packet) comes in {"spawn": N} with two descriptors (the worker's
-connection, its standard error) and {"kill": N}; goes out {"ready": {"inline", "ansible", "roles": {NAME: error}}},
+connection, its standard error) and {"kill": N}; goes out {"ready": {"inline", "ansible", "errors": {NAME: error}}},
 {"spawned": {"id", "pid"}}, {"exited": {"id", "status"}}. It ends, and its workers with it, when the control socket is closed.
 
 It never executes a play itself: ansible-core starts threads for a play, and they would not survive a fork.
@@ -167,8 +167,8 @@ class Zygote:
                     os.kill(pid, signal.SIGKILL)
 
 
-def load(roles: list[str], *, inline: bool) -> tuple[Any, dict[str, Any]]:
-    """Import ansible-core and read the roles; returns the play runner and what to tell the controller."""
+def load(roles: list[str], playbooks: list[str]) -> tuple[Any, dict[str, Any]]:
+    """Import ansible-core and read the roles and playbooks; returns the play runner and what to tell the controller."""
     import ansible
     from ansible.plugins.loader import init_plugin_loader
 
@@ -181,12 +181,13 @@ def load(roles: list[str], *, inline: bool) -> tuple[Any, dict[str, Any]]:
     play.configure()
     runner = play.PlayRunner()
     errors: dict[str, str] = {}
-    for role in roles:
-        try:
-            runner.preload(role)
-        except Exception as error:
-            errors[role] = str(error)
-    ready = {"inline": inline and inline_tasks.install(), "ansible": ansible.__version__, "roles": errors}
+    for read, names in ((runner.preload, roles), (runner.preload_playbook, playbooks)):
+        for name in names:
+            try:
+                read(name)
+            except Exception as error:
+                errors[name] = str(error)
+    ready = {"inline": inline_tasks.install(), "ansible": ansible.__version__, "errors": errors}
     return runner, ready
 
 
@@ -196,13 +197,13 @@ def main() -> None:
     parser.add_argument("--control", type=int, required=True)
     parser.add_argument("--parent", type=int, required=True)
     parser.add_argument("--role", action="append", default=[])
-    parser.add_argument("--engine", choices=("inline", "fork"), default="inline")
+    parser.add_argument("--playbook", action="append", default=[])
     arguments = parser.parse_args()
     die_with_parent(arguments.parent)
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1)
     control = socket.socket(fileno=arguments.control)
     control.set_inheritable(False)
-    runner, ready = load(arguments.role, inline=arguments.engine == "inline")
+    runner, ready = load(arguments.role, arguments.playbook)
     gc.collect()
     gc.freeze()
     control.send(json.dumps({"ready": ready}).encode())

@@ -1,6 +1,6 @@
 """The controller's end of the zygote: starts it, asks it for workers, has them killed, learns of their end.
 
-In: the roles to load and the kind of engine. Out: `WorkerLink`s, one per worker. Called by `engine.py`. The protocol is described in
+In: the roles and playbooks to load. Out: `WorkerLink`s, one per worker. Called by `workers.py`. The protocol is described in
 `zygote.py`, the one on a worker's connection in `worker.py`.
 """
 
@@ -111,9 +111,9 @@ class WorkerLink:
 class ZygoteProcess:
     """The process and its control socket."""
 
-    def __init__(self, *, roles: Sequence[str], engine: str, environment: Mapping[str, str]) -> None:
+    def __init__(self, *, roles: Sequence[str], playbooks: Sequence[str], environment: Mapping[str, str]) -> None:
         self._roles = roles
-        self._engine = engine
+        self._playbooks = playbooks
         self._environment = environment
         self._process: subprocess.Popen[bytes] | None = None
         self._control: socket.socket | None = None
@@ -131,9 +131,10 @@ class ZygoteProcess:
         """Start the process; quick, the imports happen there."""
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         command = [sys.executable, "-m", ZYGOTE_MODULE, "--control", str(theirs.fileno()), "--parent", str(os.getpid())]
-        command += ["--engine", self._engine]
         for role in self._roles:
             command += ["--role", role]
+        for playbook in self._playbooks:
+            command += ["--playbook", playbook]
         python_path = os.pathsep.join(filter(None, [IMPORT_ROOT, os.environ.get("PYTHONPATH")]))
         self._process = subprocess.Popen(
             command,
@@ -146,7 +147,7 @@ class ZygoteProcess:
         self._control = ours
 
     async def ready(self) -> dict[str, Any]:
-        """Wait for its imports: {"inline": bool, "ansible": version, "roles": {name: error}}.
+        """Wait for its imports: {"inline": bool, "ansible": version, "errors": {name: error}}.
 
         Raises RuntimeError when it ended instead.
         """
