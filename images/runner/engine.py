@@ -14,10 +14,11 @@ import os
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+from . import artifacts, log, priority_slots, workers
 from . import job as job_file
-from . import log, priority_slots, workers
 from .job import ENGINES as ENGINES
 from .job import Failure as Failure
 from .job import Job as Job
@@ -29,10 +30,11 @@ LOG = logging.getLogger("runner.engine")
 
 @dataclass(frozen=True, kw_only=True)
 class EngineOptions(workers.PoolOptions):
-    """How runs are executed (see `job.ENGINES`), how many at a time, and when a worker is replaced."""
+    """How runs are executed (see `job.ENGINES`), how many at a time, when a worker is replaced, and where artifacts go (None: nowhere)."""
 
     engine: str = "inline"
     workers: int = 2
+    artifacts: Path | None = None
 
 
 class Engine:
@@ -41,7 +43,8 @@ class Engine:
     def __init__(self, options: EngineOptions) -> None:
         self._options = options
         self._slots = priority_slots.PrioritySlots(options.workers)
-        self._pool = workers.WorkerPool(dataclasses.replace(options, warm=min(options.warm, options.workers)))
+        warm = 0 if options.engine == "subprocess" else min(options.warm, options.workers)
+        self._pool = workers.WorkerPool(dataclasses.replace(options, warm=warm))
         self._runs: dict[Job, asyncio.Task[RunResult]] = {}
         self._busy = 0
 
@@ -81,17 +84,40 @@ class Engine:
 
         Cancelling the caller ends the run and the process that it is in.
         """
-        run = asyncio.create_task(self._run(job, on_task))
+        files = None
+        if self._options.artifacts is not None and job.artifacts:
+            files = artifacts.Artifacts(self._options.artifacts, job.artifacts, keep=job.keep_artifacts)
+
+        def note(task: Mapping[str, Any]) -> None:
+            if files is not None:
+                files.note(task)
+            on_task(task)
+
+        run = asyncio.create_task(self._run(job, note))
         self._runs[job] = run
+        result = job_file.failed(job.what, "the run was cancelled", cancelled=True)
         try:
-            return await run
+            result = await run
         except asyncio.CancelledError:
             caller = asyncio.current_task()
             if caller is not None and caller.cancelling():
                 raise
-            return job_file.failed(job.what, "the run was cancelled", cancelled=True)
         finally:
             del self._runs[job]
+            if files is not None:
+                self._keep(files, result)
+        return result
+
+    def _keep(self, files: artifacts.Artifacts, result: RunResult) -> None:
+        try:
+            files.write(result)
+        except OSError as error:
+            LOG.error("artifacts were not written", extra=log.fields(error=str(error)))
+
+    def forget_artifacts(self, name: str) -> None:
+        """Remove what is kept of an object's runs."""
+        if self._options.artifacts is not None:
+            artifacts.forget(self._options.artifacts, name)
 
     def cancel(self, job: Job) -> bool:
         """End a run, waiting or in work: its `run` returns a result with `cancelled`. False where the job is not known."""
@@ -116,6 +142,8 @@ class Engine:
                 LOG.info("ansible", extra=log.fields(run=job.what, line=message["log"]))
 
         engine = job.engine or self._options.engine
+        if engine == "subprocess":
+            return await self._pool.run_process(job, on_message=on_message)
         return await self._pool.run(job, inline=engine == "inline", on_message=on_message)
 
     async def close(self) -> None:

@@ -21,7 +21,8 @@ class Job:
     """One run: of a role, or of all plays of a playbook (an absolute path).
 
     `timeout` is in seconds. `environment` is set for the tasks; settings of ansible-core itself (ANSIBLE_*) are read once per process, so there
-    they count with the engine `subprocess` only. `engine` None is the runner's own. Raises ValueError for a job that cannot be meant.
+    they count with the engine `subprocess` only. `engine` None is the runner's own. `artifacts` names the object (see `artifacts.py`), of whose runs
+    the last `keep_artifacts` are kept, with 0 all. Raises ValueError for a job that cannot be meant.
     """
 
     role: str = ""
@@ -32,6 +33,8 @@ class Job:
     verbosity: int = 0
     engine: str | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
+    artifacts: str = ""
+    keep_artifacts: int = 20
 
     def __post_init__(self) -> None:
         """Check what the types cannot say."""

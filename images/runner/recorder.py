@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import sys
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -22,6 +24,7 @@ MESSAGE_LIMIT = 4096
 RESULT_LIMIT = 16384
 FAILURES_LIMIT = 50
 STATS = ("ok", "changed", "failures", "skipped", "dark", "rescued", "ignored")
+HIDDEN = "the output has been hidden due to the fact that 'no_log: true' was specified for this result"
 REQUEUE_AFTER = "requeue_after"
 
 
@@ -43,21 +46,23 @@ class Recorder(CallbackBase):  # type: ignore[misc]
         self._play: Any = None
         self._last_rescued: object = None
         self.current = ""
-        self.hidden = False  # whether the task in work may say no_log
+        self.hidden = False  # whether the task in work says no_log
+        self._errors = -1
         self.failures: list[dict[str, str]] = []
         self.stats: dict[str, int] = dict.fromkeys(STATS, 0)
         self.periods: list[str] = []
 
     def outcome(self, code: int, *, what: str) -> dict[str, Any]:
-        """How the run ended: {"code", "failures": [{"task", "msg"}], "stats", "periods"}; `what` names it where no task failed."""
+        """The end of the run: {"code", "failures": [{"task", "msg"}], "stats", "periods"}; `what` names it where no task failed."""
+        self._hide(False)
         failures = self.failures if code else []
         if code and not failures:
             failures = [{"task": self.current or what, "msg": f"ansible-core ended the play with code {code}"}]
         return {"code": code, "failures": failures, "stats": self.stats, "periods": self.periods}
 
     def fail(self, task: str, message: str) -> None:
-        """Note a failure that is not a task's."""
-        self.failures.append({"task": task, "msg": message[:MESSAGE_LIMIT]})
+        """Note a failure that is not a task's result."""
+        self.failures.append({"task": task, "msg": HIDDEN if self.hidden else message[:MESSAGE_LIMIT]})
 
     def count(self, stats: Any) -> None:
         """Add up ansible-core's own numbers over the hosts."""
@@ -70,13 +75,24 @@ class Recorder(CallbackBase):  # type: ignore[misc]
         self.count(stats)
 
     def v2_playbook_on_task_start(self, task: Any, is_conditional: bool) -> None:
-        self._begin(task)
+        self._hide(bool(task.no_log))
 
     def v2_playbook_on_handler_task_start(self, task: Any) -> None:
-        self._begin(task)
+        self._hide(bool(task.no_log))
 
-    def _begin(self, task: Any) -> None:
-        self.hidden = bool(task.no_log)
+    def _hide(self, hidden: bool) -> None:
+        """While a task hides itself, nothing that is written to standard error gets out of this process."""
+        if hidden != self.hidden:
+            sys.stderr.flush()
+            if hidden:
+                self._errors = os.dup(2)
+                null = os.open(os.devnull, os.O_WRONLY)
+                os.dup2(null, 2)
+                os.close(null)
+            else:
+                os.dup2(self._errors, 2)
+                os.close(self._errors)
+            self.hidden = hidden
 
     def v2_runner_on_start(self, host: Any, task: Any) -> None:
         self._started = time.monotonic()

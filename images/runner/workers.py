@@ -8,16 +8,20 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sys
+import tempfile
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
+from . import command, log, zygote_process
 from . import job as job_file
-from . import log, zygote_process
 from .job import Job, RunResult
 
 LOG = logging.getLogger("runner.engine")
+ERROR_LIMIT = 1000
 MessageSink = Callable[[Mapping[str, Any]], None]
 
 
@@ -28,8 +32,10 @@ class PoolOptions:
     roles: tuple[str, ...] = ()
     playbooks: tuple[str, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
+    python: str = sys.executable  # the interpreter that has ansible-core
     plays_per_worker: int = 500
     growth_kib: int = 64 * 1024
+    memory_kib: int = 1024 * 1024  # what a play may have; it gets a MemoryError beyond
     idle_seconds: float = 60.0
     warm: int = 2  # workers that are kept without work
 
@@ -52,7 +58,11 @@ class WorkerPool:
     def _new_zygote(self) -> zygote_process.ZygoteProcess:
         options = self._options
         return zygote_process.ZygoteProcess(
-            roles=options.roles, playbooks=options.playbooks, environment=options.environment
+            roles=options.roles,
+            playbooks=options.playbooks,
+            environment=options.environment,
+            python=options.python,
+            memory_kib=options.memory_kib,
         )
 
     @property
@@ -100,12 +110,58 @@ class WorkerPool:
             self._busy.discard(link)
             self._give_back(link, keep=keep)
 
+    async def run_process(self, job: Job, *, on_message: MessageSink) -> RunResult:
+        """Execute a run as a process of ansible's own command line, below the zygote so that all it starts can be ended."""
+        try:
+            await self._ensure_zygote()
+            link = await self._zygote.spawn(cold=True)
+        except (RuntimeError, OSError) as error:
+            return job_file.failed("start a process", str(error))
+        self._busy.add(link)
+        current = [""]
+        try:
+            with tempfile.TemporaryDirectory(prefix="playvirt-run-") as directory:
+                message = {"arguments": command.prepare(job, Path(directory)), "environment": command.environment(job)}
+                async with asyncio.timeout(job.timeout):
+                    await link.send({"exec": message})
+                    outcome = await self._follow(link, on_message, current)
+                    status = await asyncio.shield(link.exit_status)
+        except TimeoutError:
+            self._zygote.kill(link)
+            return job_file.failed(current[0] or job.what, f"did not end within {job.timeout:g} s; the run was ended")
+        except BaseException:
+            self._zygote.kill(link)
+            raise
+        finally:
+            self._busy.discard(link)
+            link.close()
+        return self._judged_process(link, job, outcome, status, current[0])
+
+    def _judged_process(
+        self, link: zygote_process.WorkerLink, job: Job, outcome: dict[str, Any] | None, status: str, current: str
+    ) -> RunResult:
+        code = int(status.removeprefix("exit code ")) if status.startswith("exit code ") else -1
+        text = link.errors.take()
+        if outcome is not None and code >= 0:
+            if code and not outcome["failures"]:
+                outcome["failures"] = [{"task": current or job.what, "msg": f"ansible-playbook ended with {status}"}]
+            return job_file.judged({**outcome, "code": code})
+        LOG.warning("ansible-playbook ended", extra=log.fields(run=job.what, task=current, status=status, stderr=text))
+        message = f"the process ended during the play ({status})"
+        if not current:  # before the first task there is nothing but ansible's own words
+            message += f": {text[-ERROR_LIMIT:]}"
+        return job_file.failed(current or job.what, message)
+
     async def _take(self) -> zygote_process.WorkerLink:
         while self._idle:
             link = self._idle.pop()
             if not link.exit_status.done():
                 return link
             self._drop(link)
+        await self._ensure_zygote()
+        return self._idle.pop() if self._idle else await self._zygote.spawn()
+
+    async def _ensure_zygote(self) -> None:
         async with self._restart:
             if not self._started:
                 await self.start()
@@ -114,7 +170,6 @@ class WorkerPool:
                 self._zygote = self._new_zygote()
                 self._zygote.start()
                 self._note(await self._zygote.ready())
-        return self._idle.pop() if self._idle else await self._zygote.spawn()
 
     async def _run_in(
         self, link: zygote_process.WorkerLink, job: Job, *, inline: bool, on_message: MessageSink
@@ -140,11 +195,17 @@ class WorkerPool:
             self._zygote.kill(link)
             raise
         if outcome is None:
-            text = f"the worker process ended during the play ({await self._exit_status(link)})"
-            if tail := link.errors.take():
-                text += f": {tail[-500:]}"
-            return job_file.failed(current[0] or job.what, text), False
+            return await self._crashed(link, current[0] or job.what), False
         return job_file.judged(outcome), self._is_reusable(link, outcome)
+
+    async def _crashed(self, link: zygote_process.WorkerLink, task: str) -> RunResult:
+        """The failure; what the process wrote on standard error goes to the log only, since nobody knows what it holds."""
+        status = await self._exit_status(link)
+        await asyncio.sleep(0)  # lets the last of its output arrive
+        LOG.warning(
+            "worker ended", extra=log.fields(worker=link.pid, task=task, status=status, stderr=link.errors.take())
+        )
+        return job_file.failed(task, f"the worker process ended during the play ({status})")
 
     async def _follow(
         self, link: zygote_process.WorkerLink, on_message: MessageSink, current: list[str]
@@ -156,6 +217,8 @@ class WorkerPool:
                 result: dict[str, Any] = message["result"]
                 return result
             else:
+                if "task" in message:
+                    current[0] = ""
                 on_message(message)
         return None
 
@@ -173,8 +236,10 @@ class WorkerPool:
         link.first_rss_kib = link.first_rss_kib or rss
         if text := link.errors.take():
             LOG.debug("output of the play", extra=log.fields(worker=link.pid, stderr=text))
+        if left := outcome["left"]:
+            LOG.warning("worker is replaced", extra=log.fields(worker=link.pid, left=left))
         grown = rss - link.first_rss_kib > self._options.growth_kib
-        return link.plays < self._options.plays_per_worker and not grown
+        return link.plays < self._options.plays_per_worker and not grown and not left
 
     def _give_back(self, link: zygote_process.WorkerLink, *, keep: bool) -> None:
         if keep and not self._closing and not link.exit_status.done():

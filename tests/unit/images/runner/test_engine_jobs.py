@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import tempfile
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 from ansible_collections.playvirt.core.images.runner import engine
+from ansible_collections.playvirt.core.tests.unit.images.runner.engines import alive
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
 TWO_PLAYS = str(FIXTURES / "playbooks" / "two_plays.yml")
@@ -139,6 +141,71 @@ async def test_cancelling_the_caller_ends_the_run(shared: engine.Engine) -> None
     assert (await play(shared))[0].ok
     assert shared.busy == 0
     assert shared.pids[-1] != before
+
+
+async def test_a_process_per_run_tells_the_same(shared: engine.Engine, caplog: pytest.LogCaptureFixture) -> None:
+    warm, warm_tasks = await play(shared, extra_vars={"text": "{{ 1 + 1 }}", "periods": ["90s"]})
+    with caplog.at_level(logging.INFO, logger="runner.engine"):
+        cold, cold_tasks = await play(
+            shared, extra_vars={"text": "{{ 1 + 1 }}", "periods": ["90s"]}, engine="subprocess", verbosity=2
+        )
+    assert caplog.records
+    for task in [*warm_tasks, *cold_tasks]:
+        del task["duration"]  # type: ignore[attr-defined]
+    for task in cold_tasks:
+        assert task.pop("result")  # type: ignore[attr-defined]
+    assert cold_tasks == warm_tasks
+    assert (cold.ok, cold.stats, cold.requeue_after) == (warm.ok, warm.stats, 90.0)
+
+
+@pytest.mark.parametrize(
+    ("job", "task", "text"),
+    [
+        ({"role": "misbehaving", "extra_vars": {"how": "fail"}}, "Misbehave", "it did not work"),
+        ({"role": "misbehaving", "extra_vars": {"how": "exit"}}, "Misbehave", "exit code 1"),
+        ({"role": "misbehaving", "extra_vars": {"how": "hang"}, "timeout": 6.0}, "Misbehave", "did not end within 6 s"),
+        ({"playbook": "/absent.yml"}, "playbook /absent.yml", "/absent.yml could not be found"),
+        ({"role": "absent"}, "", "absent"),
+    ],
+)
+async def test_a_process_per_run_fails_clearly(
+    shared: engine.Engine, job: dict[str, Any], task: str, text: str
+) -> None:
+    result, _ = await play(shared, **{"playbook": "", "engine": "subprocess", **job})
+    assert not result.ok
+    assert text in result.message
+    assert task in result.task
+    assert shared.busy == 0
+
+
+async def test_a_process_per_run_leaves_nothing_behind(shared: engine.Engine, tmp_path: Path) -> None:
+    _, tasks = await play(shared, playbook="", role="misbehaving", extra_vars={"how": "orphan"}, engine="subprocess")
+    child = int(tasks[-1]["msg"].split()[1])
+    await play(shared)
+    assert not alive(child)
+    assert not list(Path(tempfile.gettempdir()).glob("playvirt-run-*"))
+
+
+async def test_artifacts_keep_the_last_runs_and_go_with_the_object(tmp_path: Path) -> None:
+    options = engine.EngineOptions(
+        roles=(), environment={"ANSIBLE_ROLES_PATH": str(FIXTURES / "roles")}, artifacts=tmp_path, workers=1
+    )
+    found = engine.Engine(options)
+    name = "example.com/v1/Widget/default/one"
+    try:
+        for number in range(4):
+            await play(found, extra_vars={"text": "x", "fail": number == 3}, artifacts=name, keep_artifacts=2)
+        directory = tmp_path / name / "artifacts"
+        assert sorted(path.name for path in directory.iterdir()) == ["3", "4", "latest"]
+        kept = {path.name: path.read_text() for path in (directory / "latest").iterdir()}
+        assert (kept["rc"], kept["status"]) == ("1", "failed")
+        assert "failed: [Fail when told so] told so\n" in kept["stdout"]
+        found.forget_artifacts(name)
+        assert list(tmp_path.iterdir()) == []
+        (tmp_path / "example.com").write_text("in the way")
+        assert (await play(found, artifacts=name))[0].ok, "a full disk fails no run"
+    finally:
+        await found.close()
 
 
 @pytest.mark.parametrize(
