@@ -1,8 +1,8 @@
 """The zygote: a single-threaded process that has imported ansible-core, our plugins and the roles once, and forks workers.
 
-Started by `engine.py` as `python -m ...images.runner.zygote --control FD --role NAME...`, before anything else. On the control
-socket (unix, SOCK_SEQPACKET, one JSON object per packet) comes in {"spawn": N} with two descriptors (the worker's
-connection, its standard error) and {"kill": N}; goes out {"ready": {"inline", "ansible", "roles": {NAME: error}}},
+Started by `engine.py` as `python -m ...images.runner.zygote --control FD --role NAME... --playbook PATH...`, before anything else. On the control
+socket (unix, SOCK_SEQPACKET, one JSON object per packet) comes in {"spawn": N, "cold": bool} with two descriptors (the worker's
+connection, its standard error) and {"kill": N}; goes out {"ready": {"inline", "ansible", "errors": {NAME: error}}},
 {"spawned": {"id", "pid"}}, {"exited": {"id", "status"}}. It ends, and its workers with it, when the control socket is closed.
 
 It never executes a play itself: ansible-core starts threads for a play, and they would not survive a fork.
@@ -15,6 +15,7 @@ import ctypes
 import gc
 import json
 import os
+import resource
 import select
 import signal
 import socket
@@ -22,9 +23,12 @@ import sys
 from contextlib import suppress
 from typing import Any
 
+from ansible_collections.playvirt.core.images.runner import surroundings
+
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
 PACKET_LIMIT = 65536
+OUT_OF_MEMORY_SCORE = 500
 
 
 def die_with_parent(parent: int) -> None:
@@ -34,24 +38,24 @@ def die_with_parent(parent: int) -> None:
         os._exit(1)
 
 
-def descendants(pid: int) -> list[int]:
-    """The processes below `pid`, nearest first."""
-    found: list[int] = []
-    waiting = [pid]
-    while waiting:
-        current = waiting.pop()
-        with suppress(OSError):
-            for thread in os.listdir(f"/proc/{current}/task"):
-                with open(f"/proc/{current}/task/{thread}/children", encoding="ascii") as children:
-                    waiting.extend(pids := [int(child) for child in children.read().split()])
-                    found.extend(pids)
-    return found
+def own_orphans() -> None:
+    """Become the parent of everything below this process whose own parent ends, so that it can be found and ended."""
+    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1)
+
+
+def stand_in_front(score: int) -> None:
+    """Where memory runs out, have the kernel end this process before those that did not raise their score."""
+    with suppress(OSError), open("/proc/self/oom_score_adj", "r+", encoding="ascii") as file:
+        if int(file.read()) < score:
+            file.seek(0)
+            file.write(str(score))
 
 
 class Zygote:
     """Answers the control socket and reaps the workers."""
 
-    def __init__(self, control: socket.socket, runner: Any) -> None:
+    def __init__(self, control: socket.socket, runner: Any, *, memory_kib: int) -> None:
+        self._memory = memory_kib * 1024
         self._control = control
         self._runner = runner
         self._workers: dict[int, int] = {}  # pid -> id
@@ -77,7 +81,7 @@ class Zygote:
                 if self._control.fileno() in ready and not self._answer():
                     return
         finally:
-            for pid in descendants(os.getpid()):
+            for pid in surroundings.descendants(os.getpid()):
                 with suppress(OSError):
                     os.kill(pid, signal.SIGKILL)
 
@@ -94,29 +98,32 @@ class Zygote:
             return False
         message = json.loads(packet)
         if "spawn" in message:
-            self._spawn(int(message["spawn"]), descriptors)
+            self._spawn(int(message["spawn"]), descriptors, cold=message["cold"])
         elif "kill" in message:
             self._kill(int(message["kill"]))
         return True
 
-    def _spawn(self, identity: int, descriptors: list[int]) -> None:
+    def _spawn(self, identity: int, descriptors: list[int], *, cold: bool) -> None:
         connection, errors = descriptors
         parent = os.getpid()
         pid = os.fork()
         if pid == 0:
-            self._become_worker(parent, connection=connection, errors=errors)
+            self._become_worker(parent, connection=connection, errors=errors, cold=cold)
         for descriptor in descriptors:
             os.close(descriptor)
         self._workers[pid] = identity
         self._send({"spawned": {"id": identity, "pid": pid}})
 
-    def _become_worker(self, parent: int, *, connection: int, errors: int) -> None:
+    def _become_worker(self, parent: int, *, connection: int, errors: int, cold: bool) -> None:
         try:
             signal.set_wakeup_fd(-1)
             for number in self._inherited_signals:
                 signal.signal(number, signal.SIG_DFL)
             die_with_parent(parent)
             os.setsid()
+            own_orphans()
+            resource.setrlimit(resource.RLIMIT_DATA, (self._memory, resource.getrlimit(resource.RLIMIT_DATA)[1]))
+            stand_in_front(OUT_OF_MEMORY_SCORE)
             os.close(self._wake_read)
             os.close(self._wake_write)
             self._control.close()
@@ -128,6 +135,8 @@ class Zygote:
             os.close(null)
             from . import worker
 
+            if cold:
+                worker.become(socket.socket(fileno=connection))
             worker.main(socket.socket(fileno=connection), self._runner)
         finally:
             os._exit(1)
@@ -135,7 +144,7 @@ class Zygote:
     def _kill(self, identity: int) -> None:
         for pid, known in self._workers.items():
             if known == identity:
-                for child in [*descendants(pid), pid]:
+                for child in [*surroundings.descendants(pid), pid]:
                     with suppress(OSError):
                         os.kill(child, signal.SIGKILL)
                 with suppress(OSError):
@@ -160,15 +169,15 @@ class Zygote:
     def _end_orphans(self) -> None:
         """What a dead worker has left running is ours now (subreaper) and is ended."""
         known = set(self._workers)
-        kept = {pid for worker in known for pid in descendants(worker)} | known
-        for pid in descendants(os.getpid()):
+        kept = {pid for worker in known for pid in surroundings.descendants(worker)} | known
+        for pid in surroundings.descendants(os.getpid()):
             if pid not in kept:
                 with suppress(OSError):
                     os.kill(pid, signal.SIGKILL)
 
 
-def load(roles: list[str], *, inline: bool) -> tuple[Any, dict[str, Any]]:
-    """Import ansible-core and read the roles; returns the play runner and what to tell the controller."""
+def load(roles: list[str], playbooks: list[str]) -> tuple[Any, dict[str, Any]]:
+    """Import ansible-core and read the roles and playbooks; returns the play runner and what to tell the controller."""
     import ansible
     from ansible.plugins.loader import init_plugin_loader
 
@@ -183,12 +192,13 @@ def load(roles: list[str], *, inline: bool) -> tuple[Any, dict[str, Any]]:
         compiled_templates.install()
     runner = play.PlayRunner()
     errors: dict[str, str] = {}
-    for role in roles:
-        try:
-            runner.preload(role)
-        except Exception as error:
-            errors[role] = str(error)
-    ready = {"inline": inline and inline_tasks.install(), "ansible": ansible.__version__, "roles": errors}
+    for read, names in ((runner.preload, roles), (runner.preload_playbook, playbooks)):
+        for name in names:
+            try:
+                read(name)
+            except Exception as error:
+                errors[name] = str(error)
+    ready = {"inline": inline_tasks.install(), "ansible": ansible.__version__, "errors": errors}
     return runner, ready
 
 
@@ -197,18 +207,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="zygote")
     parser.add_argument("--control", type=int, required=True)
     parser.add_argument("--parent", type=int, required=True)
+    parser.add_argument("--memory-kib", type=int, required=True)
     parser.add_argument("--role", action="append", default=[])
-    parser.add_argument("--engine", choices=("inline", "fork"), default="inline")
+    parser.add_argument("--playbook", action="append", default=[])
     arguments = parser.parse_args()
     die_with_parent(arguments.parent)
-    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1)
+    own_orphans()
     control = socket.socket(fileno=arguments.control)
     control.set_inheritable(False)
-    runner, ready = load(arguments.role, inline=arguments.engine == "inline")
+    runner, ready = load(arguments.role, arguments.playbook)
     gc.collect()
     gc.freeze()
     control.send(json.dumps({"ready": ready}).encode())
-    Zygote(control, runner).serve()
+    Zygote(control, runner, memory_kib=arguments.memory_kib).serve()
 
 
 if __name__ == "__main__":
