@@ -89,6 +89,10 @@ class Engine:
         """What keeps the engine from running plays, for /readyz and /healthz."""
         return "the process that runs plays is being restarted" if self._zygote.gone.is_set() else None
 
+    def live_until(self, moment: float) -> None:
+        """Have every process of this runner killed at a moment of CLOCK_BOOTTIME, unless a later one is told before."""
+        self._zygote.live_until(moment)
+
     async def start(self) -> dict[str, str]:
         """Start the zygote and the warm workers; returns the roles that could not be loaded, with the reason.
 
