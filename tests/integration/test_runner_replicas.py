@@ -104,6 +104,23 @@ def holder(api: bare_api_server.BareAPIServer) -> str:
     return str(api.request("GET", LEASE)["spec"]["holderIdentity"])
 
 
+def freeze_controller(runner: runner_process.RunnerProcess) -> list[int]:
+    """Stop the controller alone."""
+    runner.signal(signal.SIGSTOP)
+    return [runner.pid]
+
+
+def freeze(runner: runner_process.RunnerProcess) -> list[int]:
+    """Stop everything; the workers a moment later, so that their writes lie ready in the controller's socket when it wakes, first of all."""
+    pids = [runner.pid, *(pid for pid in runner.pids if pid != runner.pid)]
+    for pid in (runner.zygote, runner.pid):
+        os.kill(pid, signal.SIGSTOP)
+    time.sleep(1)
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    return pids
+
+
 @pytest.mark.parametrize("whole", [False, True], ids=["the controller alone", "all its processes"])
 def test_a_stopped_leader_writes_nothing_when_it_goes_on(setting: runner_process.Setting, whole: bool) -> None:
     began, widgets = time.time(), runner_process.Widgets(setting.api)
@@ -114,9 +131,7 @@ def test_a_stopped_leader_writes_nothing_when_it_goes_on(setting: runner_process
             changes = Changes(widgets)
             try:
                 runner_process.until("turns of the first", 30, lambda: len(setting.turns()) > 10)
-                stopped_pids = first.pids if whole else [first.pid]
-                for pid in stopped_pids:
-                    os.kill(pid, signal.SIGSTOP)
+                frozen = freeze(first) if whole else freeze_controller(first)
                 stopped, stopped_at = time.time(), runner_process.boot_time()
                 runner_process.until("the second leads", 60, lambda: second.logged("leading"))
                 runner_process.until(
@@ -124,7 +139,7 @@ def test_a_stopped_leader_writes_nothing_when_it_goes_on(setting: runner_process
                 )
                 assert whole or first.wait(1) == -signal.SIGKILL, "its zygote ends it while it is stopped"
                 continued, continued_at = time.time(), runner_process.boot_time()
-                for pid in stopped_pids if whole else ():
+                for pid in frozen if whole else ():
                     os.kill(pid, signal.SIGCONT)
                 first.wait(30)
                 time.sleep(3)

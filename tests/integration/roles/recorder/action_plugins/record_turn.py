@@ -32,22 +32,25 @@ class ActionModule(ActionBase):
         about = {"key": meta["name"], "generation": meta["generation"], "deleting": deleting}
         self._record("begin", about)
         try:
+            path, widget = self._read(meta["namespace"], meta["name"])
             until = time.monotonic() + float(self._task.args["seconds"])
             while (left := until - time.monotonic()) > 0:
                 time.sleep(min(ALIVE_SECONDS, left))
                 self._record("alive", about)
-            self._write(meta["namespace"], meta["name"])
+            if widget is not None:
+                self._write(path, widget)
         finally:
             self._record("end", about)
         return {"changed": True}
 
-    def _write(self, namespace: str, name: str) -> None:
+    def _read(self, namespace: str, name: str) -> tuple[str, dict[str, Any] | None]:
         path = f"/apis/example.com/v1/namespaces/{namespace}/widgets/{name}"
         status, widget = gateway.request("GET", path, headers={"X-Playvirt-Read": "cache"})
-        if status == 404:
-            return
-        if status != 200:
+        if status not in (200, 404):
             raise AnsibleActionFail(f"GET {path}: {status} {widget.get('message')}")
+        return path, widget if status == 200 else None
+
+    def _write(self, path: str, widget: dict[str, Any]) -> None:
         if "deletionTimestamp" in widget["metadata"]:
             widget["metadata"]["finalizers"] = []
         else:
