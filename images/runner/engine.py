@@ -93,6 +93,10 @@ class Engine:
         """Have every process of this runner killed at a moment of CLOCK_BOOTTIME, unless a later one is told before."""
         self._zygote.live_until(moment)
 
+    def begin_no_more(self) -> None:
+        """For the end: runs that have not begun are cancelled, those in work go on."""
+        self._slots.close()
+
     async def start(self) -> dict[str, str]:
         """Start the zygote and the warm workers; returns the roles that could not be loaded, with the reason.
 

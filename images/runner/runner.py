@@ -127,6 +127,7 @@ class Runner:
         finally:
             work_task.cancel()
             await asyncio.gather(work_task, return_exceptions=True)
+            self._engine.begin_no_more()
             await work.drain(self._options.drain if self._stopping.is_set() else 0)
             for task in [*tasks, stop_task]:
                 task.cancel()
