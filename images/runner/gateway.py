@@ -24,7 +24,6 @@ from . import api_client, cache, log, services
 
 LOG = logging.getLogger("runner.gateway")
 READ_HEADER = "X-Playvirt-Read"
-READ_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 BODY_LIMIT = 16 * 1024 * 1024
 
 
@@ -116,7 +115,7 @@ class Gateway:
         return web.json_response(answer, status=status)
 
     async def _api(self, request: web.Request) -> web.StreamResponse:
-        reading = request.method in READ_METHODS
+        reading = request.method in api_client.READ_METHODS
         if reading and request.headers.get(READ_HEADER) == "cache":
             cached = self._from_cache(request)
             if cached is not None:
