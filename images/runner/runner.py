@@ -45,9 +45,13 @@ class Runner:
         self.health = health.Health(self._metrics)
         self.watches = watches_file.load(
             options.watches_file,
-            environment=os.environ,
+            environment={**os.environ, **options.engine_environment},
             defaults=watches_file.Defaults(
-                reconcile_period=options.reconcile_period, namespaces=options.watch_namespaces
+                reconcile_period=options.reconcile_period,
+                namespaces=options.watch_namespaces,
+                max_concurrent=options.max_concurrent,
+                verbosity=options.verbosity,
+                variables=options.variables,
             ),
         )
         for watch in self.watches:
@@ -57,8 +61,9 @@ class Runner:
         self._services = [(reference, services.load(reference)) for reference in options.services]
         self._engine = engine.Engine(
             engine.EngineOptions(
-                roles=tuple(dict.fromkeys(watch.role for watch in self.watches)),
-                environment={"PLAYVIRT_RUNNER_SOCKET": str(options.socket)},
+                roles=watches_file.roles(self.watches),
+                playbooks=watches_file.playbooks(self.watches),
+                environment={"PLAYVIRT_RUNNER_SOCKET": str(options.socket), **options.engine_environment},
                 engine=options.engine,
                 workers=options.workers,
             )
