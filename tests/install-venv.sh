@@ -29,6 +29,8 @@ echo "installing the development environment with $("$python" --version) into $v
 "$venv/bin/pip" install --quiet --disable-pip-version-check --requirement "$checkout/requirements/dev.txt"
 mkdir -p "$venv/collections/ansible_collections/playvirt"
 ln -sfn "$checkout" "$venv/collections/ansible_collections/playvirt/core"
+# The modules that roles written for ansible-operator call; the image has them in the same place.
+ln -sfn "$checkout/images/runner/collections/ansible_collections/operator_sdk" "$venv/collections/ansible_collections/operator_sdk"
 
 # The runner's engine is tested against a second ansible-core, in an environment of its own.
 "$venv/bin/python" "$checkout/tests/unit/second_core.py" >&2

@@ -26,6 +26,7 @@ from . import (
     metrics,
     reconciler,
     services,
+    user_metrics,
     watcher,
 )
 from . import options as options_file
@@ -71,6 +72,7 @@ class Runner:
         self._cache = cache.Cache(watches_file.sources(self.watches))
         self._reader = services.CacheReader(self._cache)
         self._routes = services.Routes()
+        self._routes.add_route("POST", "/metrics", user_metrics.UserMetrics(self._metrics.registry).answer)
         self._election: lease.Election | None = None
         self._leading: asyncio.Task[None] | None = None
 
