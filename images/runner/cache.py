@@ -103,21 +103,23 @@ def _trim(obj: Object) -> Object:
 
 
 class Cache:
-    """All stores. `sources` is fixed at the start."""
+    """All stores."""
 
     def __init__(self, sources: Iterable[Source]) -> None:
-        self._feeds = {
-            source: _Feed(
-                selectors.Matcher(
-                    namespace=source.namespace,
-                    label_selector=source.label_selector,
-                    field_selector=source.field_selector,
-                )
-            )
-            for source in sources
-        }
-        self._stores = {source.of_kind: _Store() for source in self._feeds}
+        self._feeds: dict[Source, _Feed] = {}
+        self._stores: dict[Kind, _Store] = {}
         self._subscribers: list[Callable[[Change], None]] = []
+        for source in sources:
+            self.add_source(source)
+
+    def add_source(self, source: Source) -> None:
+        """Have one more source, before its watcher starts; one that is there stays as it is."""
+        if source not in self._feeds:
+            matches = selectors.Matcher(
+                namespace=source.namespace, label_selector=source.label_selector, field_selector=source.field_selector
+            )
+            self._feeds[source] = _Feed(matches)
+            self._stores.setdefault(source.of_kind, _Store())
 
     def subscribe(self, callback: Callable[[Change], None]) -> None:
         """Call back at every change, in order."""
