@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import logging
-import os
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -159,14 +158,3 @@ class Engine:
         for run in self._runs.values():
             run.cancel()
         await self._pool.close()
-
-
-def default_workers() -> int:
-    """How many plays at a time: two per processor that the cgroup allows, at least 2."""
-    try:
-        with open("/sys/fs/cgroup/cpu.max", encoding="ascii") as cpu_max:
-            quota, period = cpu_max.read().split()
-        processors = float(os.cpu_count() or 1) if quota == "max" else int(quota) / int(period)
-    except (OSError, ValueError):
-        processors = float(os.cpu_count() or 1)
-    return max(2, round(2 * processors))

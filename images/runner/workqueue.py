@@ -80,20 +80,20 @@ class WorkQueue[K: Hashable]:
         if key not in self._working and key not in self._held:
             self._push(item)
 
-    def schedule(self, key: K, *, delay: float, reason: str) -> None:
+    def schedule(self, key: K, *, delay: float, reason: str, priority: int = 0) -> None:
         """Ask for a turn after `delay` seconds; replaces what was scheduled for the key before."""
         self.unschedule(key)
         loop = asyncio.get_running_loop()
-        self._timers[key] = loop.call_later(delay, self._timer_ended, key, reason)
+        self._timers[key] = loop.call_later(delay, self._timer_ended, key, reason, priority)
 
     def unschedule(self, key: K) -> None:
         """Forget what was scheduled for the key."""
         if timer := self._timers.pop(key, None):
             timer.cancel()
 
-    def _timer_ended(self, key: K, reason: str) -> None:
+    def _timer_ended(self, key: K, reason: str, priority: int) -> None:
         self._timers.pop(key, None)
-        self.add(key, reason=reason)
+        self.add(key, reason=reason, priority=priority)
 
     def _push(self, item: Item[K]) -> None:
         heapq.heappush(self._heap, (-item.priority, next(self._numbers), item.key))

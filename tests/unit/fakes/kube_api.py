@@ -31,6 +31,7 @@ from ansible_collections.playvirt.core.tests.unit.fakes import kube_objects
 Object = kube_objects.Object
 Key = kube_objects.Key
 Refused = kube_objects.Refused
+VERBS = ["create", "delete", "get", "list", "patch", "update", "watch"]
 
 
 @dataclass(frozen=True)
@@ -244,7 +245,7 @@ class KubeAPI:
         found = [r for (version, _), r in self._resources.items() if version == api_version]
         if not found:
             raise Refused(404, "NotFound", "the server could not find the requested resource")
-        entries = [{"name": r.plural, "kind": r.kind, "namespaced": r.namespaced, "verbs": ["get"]} for r in found]
+        entries = [{"name": r.plural, "kind": r.kind, "namespaced": r.namespaced, "verbs": VERBS} for r in found]
         return {"kind": "APIResourceList", "groupVersion": api_version, "resources": entries}
 
     async def _collection(

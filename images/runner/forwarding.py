@@ -1,0 +1,132 @@
+"""Hands requests on to the API server with the runner's credentials, and its answers back.
+
+In: a request of a play, as aiohttp has it. Out: the answer, at once or as it comes (watches, logs). Objects in answers to writes go into the cache.
+Writes are refused while this replica does not hold the lease. Called by `gateway.py` (unix socket) and `proxy.py` (loopback).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import aiohttp
+from aiohttp import web
+from ansible_collections.playvirt.core.plugins.module_utils.api import errors
+
+from . import api_client, cache
+
+
+NOT_LEADING = "this replica does not hold the lease; it writes nothing"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the API server said."""
+
+    status: int
+    content_type: str
+    body: bytes
+
+    def response(self, headers: Mapping[str, str] | None = None) -> web.Response:
+        """The answer for the client."""
+        told = {"Content-Type": self.content_type or "application/json", **(headers or {})}
+        return web.Response(status=self.status, body=self.body, headers=told)
+
+
+def status_answer(code: int, reason: str, message: str) -> web.Response:
+    """An answer in the form of Kubernetes' Status."""
+    body = {
+        "kind": "Status",
+        "apiVersion": "v1",
+        "status": "Failure",
+        "code": code,
+        "reason": reason,
+        "message": message,
+    }
+    return web.json_response(body, status=code)
+
+
+def is_reading(request: web.Request) -> bool:
+    """Whether the request changes nothing."""
+    return request.method in api_client.READ_METHODS
+
+
+def is_stream(request: web.Request) -> bool:
+    """Whether the answer comes bit by bit: a watch, or a log that is followed."""
+    return any(request.query.get(name) in ("true", "1", "True") for name in ("watch", "follow"))
+
+
+class Forwarder:
+    """See the file's docstring."""
+
+    def __init__(self, *, client: api_client.APIClient, store: cache.Cache, may_write: Callable[[], bool]) -> None:
+        self._client = client
+        self._cache = store
+        self.may_write = may_write
+
+    async def send(self, request: web.Request, *, query: str, body: bytes | None = None) -> Answer:
+        """Send it and wait for the answer; `query` is the query string, `body` replaces the request's own.
+
+        Raises TransientError where the API server cannot be reached.
+        """
+        forwarded = _forwarded(request, query, body if body is not None else await request.read())
+        status, content_type, content = await self._client.send(forwarded)
+        if not is_reading(request) and status < 300 and "dryRun" not in request.query:
+            self._note_written(content)
+        return Answer(status, content_type, content)
+
+    async def get(self, path: str) -> dict[str, Any] | None:
+        """The object at a path of the API server as it is now; None where there is none.
+
+        Raises APIError and TransientError.
+        """
+        try:
+            return await self._client.request(api_client.Request(method="GET", path=path))
+        except errors.NotFound:
+            return None
+
+    async def stream(self, request: web.Request, *, query: str) -> web.StreamResponse:
+        """Send it and hand the answer on as it comes."""
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=api_client.CONNECT_SECONDS)
+        async with self._client.open(_forwarded(request, query, await request.read()), timeout=timeout) as answer:
+            content_type = answer.headers.get("Content-Type", "application/json")
+            response = web.StreamResponse(status=answer.status, headers={"Content-Type": content_type})
+            await response.prepare(request)
+            async for chunk in answer.content.iter_any():
+                await response.write(chunk)
+            await response.write_eof()
+            return response
+
+    def _note_written(self, body: bytes) -> None:
+        for obj in objects_in(body):
+            self._cache.written(obj)
+
+
+def objects_in(body: bytes) -> list[dict[str, Any]]:
+    """The objects of an answer: one, those of a list, or none (a Status, a table, text)."""
+    try:
+        found = json.loads(body)
+    except ValueError:
+        return []
+    if not isinstance(found, dict) or found.get("kind") in ("Status", "Table"):
+        return []
+    items = found.get("items")
+    if isinstance(items, list) and str(found.get("kind")).endswith("List"):
+        kind = str(found["kind"]).removesuffix("List")
+        listed = [
+            {"apiVersion": found.get("apiVersion"), "kind": kind, **item} for item in items if isinstance(item, dict)
+        ]
+        return [item for item in listed if isinstance(item.get("metadata"), dict)]
+    return [found] if isinstance(found.get("metadata"), dict) else []
+
+
+def _forwarded(request: web.Request, query: str, body: bytes) -> api_client.Request:
+    return api_client.Request(
+        method=request.method,
+        path=request.rel_url.raw_path + (f"?{query}" if query else ""),
+        body=body or None,
+        content_type=request.headers.get("Content-Type", "application/json"),
+        accept=request.headers.get("Accept", "application/json"),
+    )
