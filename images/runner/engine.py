@@ -73,7 +73,7 @@ class Engine:
 
     def live_until(self, moment: float) -> None:
         """Have every process of this runner killed at a moment of CLOCK_BOOTTIME, unless a later one is told before."""
-        self._zygote.live_until(moment)
+        self._pool.live_until(moment)
 
     def begin_no_more(self) -> None:
         """For the end: runs that have not begun are cancelled, those in work go on."""

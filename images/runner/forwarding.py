@@ -17,7 +17,6 @@ from ansible_collections.playvirt.core.plugins.module_utils.api import errors
 
 from . import api_client, cache
 
-
 NOT_LEADING = "this replica does not hold the lease; it writes nothing"
 
 

@@ -200,8 +200,7 @@ def load(roles: list[str], playbooks: list[str]) -> tuple[Any, dict[str, Any]]:
     from ansible_collections.playvirt.core.images.runner import compiled_templates, inline_tasks, play, worker  # noqa: F401
 
     play.configure()
-    if inline:
-        compiled_templates.install()
+    compiled_templates.install()
     runner = play.PlayRunner()
     errors: dict[str, str] = {}
     for read, names in ((runner.preload, roles), (runner.preload_playbook, playbooks)):
