@@ -197,7 +197,7 @@ class Cache:
         if store is None or not (obj.get("metadata") or {}).get("name"):
             return
         if _is_finished(obj["metadata"]):
-            self.deleted(*kind, key_of(obj), str(obj["metadata"].get("uid") or ""))
+            self.deleted(str(obj["metadata"].get("uid") or ""))
             return
         known = key_of(obj) in store.entries
         for source, feed in list(self._feeds.items()):
@@ -206,16 +206,16 @@ class Cache:
             if source.of_kind == kind and not passed and feed.matches(obj):
                 self._put(obj, source)
 
-    def deleted(self, api_version: str, kind: str, key: Key, uid: str) -> None:
-        """Forget an object of which the API server said that it is gone, before the watches say it; the same name with another uid stays."""
-        store = self._stores.get((api_version, kind))
-        entry = store.entries.get(key) if store else None
-        if store is None or entry is None or entry.uid != uid:
-            return
-        for source in entry.sources:
-            self._feeds[source].gone.add(uid)
-        old = store.remove(key)
-        self._tell(Change((api_version, kind), key, old, None, entry.sources))
+    def deleted(self, uid: str) -> None:
+        """Forget an object of which the API server said that it is gone, before the watches say it."""
+        for kind, store in self._stores.items():
+            key = store.by_uid.get(uid)
+            if key is not None:
+                sources = store.entries[key].sources
+                for source in sources:
+                    self._feeds[source].gone.add(uid)
+                self._tell(Change(kind, key, store.remove(key), None, sources))
+                return
 
     def _put(self, obj: Object, source: Source) -> None:
         store, key = self._stores[source.of_kind], key_of(obj)

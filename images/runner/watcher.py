@@ -22,7 +22,6 @@ from . import api_client, cache, log
 LOG = logging.getLogger("runner.watcher")
 INITIAL_END = "k8s.io/initial-events-end"
 OBJECTS_IN_A_ROW = 50
-REFUSED = frozenset({400, 403, 405, 422})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,17 +113,25 @@ class Watcher:
     async def _list(self) -> None:
         path, query = await self._path(), {**self._query(), "limit": str(self._timing.page)}
         listing = self._cache.listing(self.source)
-        while True:
-            page = await self._client.request(api_client.Request(method="GET", path=path, query=query))
-            for item in page.get("items") or []:
-                listing.add({"apiVersion": self.source.api_version, "kind": self.source.kind, **item})
-                if len(listing) % OBJECTS_IN_A_ROW == 0:
-                    await asyncio.sleep(0)
-            token = page["metadata"].get("continue")
-            if not token:
-                break
-            query["continue"] = token
+        fetching = asyncio.ensure_future(self._page(path, query))
+        try:
+            while True:
+                page = await fetching
+                if token := page["metadata"].get("continue"):
+                    # The API server prepares the next page while this one goes into the cache.
+                    fetching = asyncio.ensure_future(self._page(path, {**query, "continue": token}))
+                for item in page.get("items") or []:
+                    listing.add({"apiVersion": self.source.api_version, "kind": self.source.kind, **item})
+                    if len(listing) % OBJECTS_IN_A_ROW == 0:
+                        await asyncio.sleep(0)
+                if not token:
+                    break
+        finally:
+            fetching.cancel()
         self._complete(listing, page)
+
+    async def _page(self, path: str, query: Mapping[str, str]) -> dict[str, Any]:
+        return await self._client.request(api_client.Request(method="GET", path=path, query=query))
 
     def _complete(self, listing: cache.Listing, told: Mapping[str, Any]) -> None:
         """Everything there is has been told, by a list's last page or a bookmark."""
@@ -170,7 +177,8 @@ class Watcher:
                     self._cache.apply(self.source, event["type"], event["object"])
                     self._count(self.source.kind, event["type"].lower())
         except (errors.APIError, api_client.Silence) as error:
-            if listing is None or (isinstance(error, errors.APIError) and error.status not in REFUSED):
+            # Whatever it is (the gate is off: 422, an etcd that cannot: 500), the list tells whether the API server is in trouble.
+            if listing is None:
                 raise
             self._watch_list = False
             LOG.info("no watch-list; listing in pages", extra=log.fields(kind=self.source.kind, error=str(error)))

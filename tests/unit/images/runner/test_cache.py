@@ -218,14 +218,14 @@ def test_what_the_api_server_called_gone_is_gone_though_older_events_follow() ->
     store = cache.Cache([ALL])
     listed(store, [pod("a", 5)], 10)
     told = Told(store)
-    store.deleted("v1", "Pod", ("ns", "a"), "uid-a")
+    store.deleted("uid-a")
     store.apply(ALL, "MODIFIED", pod("a", 11))
     assert store.get("v1", "Pod", "ns", "a") is None
     store.apply(ALL, "DELETED", pod("a", 12))
     assert told.changes == [("a", 5, 0)]
     assert not store._feeds[ALL].gone
     store.apply(ALL, "ADDED", pod("a", 13, uid="another"))
-    store.deleted("v1", "Pod", ("ns", "a"), "uid-a")
+    store.deleted("uid-a")
     assert names(store.list("v1", "Pod")) == ["a"], "the name belongs to another object by now"
 
 
@@ -233,7 +233,7 @@ def test_a_list_that_began_before_a_deletion_does_not_bring_the_object_back() ->
     store = cache.Cache([ALL])
     listed(store, [pod("a", 5), pod("b", 6)], 10)
     for name in "ab":
-        store.deleted("v1", "Pod", ("ns", name), f"uid-{name}")
+        store.deleted(f"uid-{name}")
     listed(store, [pod("a", 5)], 11)
     assert store.list("v1", "Pod") == []
     assert store._feeds[ALL].gone == {"uid-a"}, "the watch will tell of it; of b it has nothing to tell"
