@@ -50,6 +50,7 @@ class OperatorTurns:
                 return turns.Outcome("unchanged")
             period = object_settings.period(turn.obj, turn.watch.reconcile_period)
             object_settings.verbosity(turn.obj, turn.watch.verbosity)
+            object_settings.max_artifacts(turn.obj, turn.watch.max_artifacts)
         except (errors.InvalidObject, ValueError) as error:
             return await self._refuse(turn, str(error))
         if course is Course.ADD_FINALIZER and turn.watch.finalizer is not None:

@@ -76,7 +76,7 @@ class Reconciler:
             if trigger.gone:
                 self.queue.forget(trigger.key)
                 self._restless.forget(trigger.key)
-                self._runs.recheck(trigger.key, None)
+                self._runs.forget(trigger.key, self._parts.watches[trigger.key.watch])
                 continue
             self.queue.add(trigger.key, reason=trigger.reason, priority=trigger.priority, urgent=trigger.urgent)
             if trigger.urgent:

@@ -382,6 +382,7 @@ async def test_requeue_after_and_the_period_bring_an_object_back() -> None:
     [
         (object_settings.PERIOD_ANNOTATION, "soon", "reconcile-period: 'soon' is not a duration"),
         (object_settings.VERBOSITY_ANNOTATION, "9", "verbosity: '9' is not a number from 0 to 7"),
+        (object_settings.ARTIFACTS_ANNOTATION, "all", "max-runner-artifacts: 'all' is not a whole number"),
     ],
 )
 async def test_an_annotation_that_cannot_be_read_is_told_on_the_object(annotation: str, value: str, told: str) -> None:
@@ -400,6 +401,17 @@ async def test_the_verbosity_of_the_object_wins() -> None:
         s.api.put(widget("b", annotations={object_settings.VERBOSITY_ANNOTATION: "5"}))
         await s.ends("succeeded", 2)
         assert {runner_engine.name_of(job): job.verbosity for job in s.engine.jobs} == {"a": 1, "b": 5}
+
+
+async def test_artifacts_are_named_kept_as_told_and_forgotten_with_the_object() -> None:
+    async with scene(replace(WATCH, max_artifacts=7)) as s:
+        s.api.put(widget("a"))
+        s.api.put(widget("b", annotations={object_settings.ARTIFACTS_ANNOTATION: "0"}))
+        await s.ends("succeeded", 2)
+        kept = {job.artifacts: job.keep_artifacts for job in s.engine.jobs}
+        assert kept == {"example.com/v1/Widget/ns/a": 7, "example.com/v1/Widget/ns/b": 0}
+        s.api.remove("example.com/v1", "Widget", "ns", "a")
+        await s.api.until(lambda: s.engine.forgotten == ["example.com/v1/Widget/ns/a"])
 
 
 async def test_a_filter_leaves_objects_alone_but_not_what_it_finalizes() -> None:
