@@ -377,6 +377,19 @@ async def test_requeue_after_and_the_period_bring_an_object_back() -> None:
         assert not s.reconciler.queue._held, "what time asks for is not restless"
 
 
+async def test_what_the_period_asks_for_waits_for_everything_else() -> None:
+    async with scene(replace(WATCH, reconcile_period=0.02, priority=3)) as s:
+        s.engine.result = lambda job: engine.RunResult(ok=True, requeue_after=0.01 if len(s.engine.jobs) == 1 else None)
+        s.api.put(widget(finalizers=["theirs"]))
+        await s.ends("succeeded", 3)
+        appeared, asked_for, by_period = [job.priority for job in s.engine.jobs[:3]]
+        assert (appeared, asked_for, by_period) == (3, 3, -7)
+    async with scene(replace(WATCH, runs_on_delete=True)) as s:
+        s.api.put(widget(finalizers=["theirs"], deletionTimestamp="2026-01-01T00:00:00Z"))
+        await s.ends("succeeded")
+        assert s.engine.jobs[0].priority == 10
+
+
 @pytest.mark.parametrize(
     ("annotation", "value", "told"),
     [
