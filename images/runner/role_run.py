@@ -152,6 +152,7 @@ def _job(
         priority=turn.item.priority,
         verbosity=object_settings.verbosity(turn.obj, watch.verbosity),
         engine=watch.engine,
+        gather_facts=watch.gather_facts,
         environment=environment,
         artifacts=artifacts_name(watch, turn.item.key),
         keep_artifacts=object_settings.max_artifacts(turn.obj, watch.max_artifacts),

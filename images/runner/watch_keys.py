@@ -19,7 +19,18 @@ _THEIRS = frozenset(
     | {"watchDependentResources", "watchClusterScopedResources"}
 )
 _OURS = frozenset(
-    {"planner", "dependents", "reads", "fieldSelector", "filter", "runTimeout", "priority", "engine", "onDelete"}
+    {
+        "planner",
+        "dependents",
+        "reads",
+        "fieldSelector",
+        "filter",
+        "runTimeout",
+        "priority",
+        "engine",
+        "onDelete",
+        "gatherFacts",
+    }
     | {"cancelOnChange", "watchStatusChanges", "watchDependentsStatusChanges"}
 )
 _RELATED = frozenset({"group", "version", "kind", "labelSelector", "fieldSelector", "namespace", "owner"})

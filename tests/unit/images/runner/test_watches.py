@@ -149,6 +149,13 @@ def test_an_environment_that_cannot_be_meant_is_refused(tmp_path: Path, environm
         load(tmp_path, ENTRY, environment=environment)
 
 
+def test_facts_are_gathered_where_the_environment_or_the_watch_asks(tmp_path: Path) -> None:
+    assert not load(tmp_path, ENTRY)[0].gather_facts
+    assert load(tmp_path, ENTRY, environment={"ANSIBLE_GATHERING": "implicit"})[0].gather_facts
+    assert not load(tmp_path, ENTRY, environment={"ANSIBLE_GATHERING": "explicit"})[0].gather_facts
+    assert load(tmp_path, {**ENTRY, "gatherFacts": True})[0].gather_facts
+
+
 def test_roles_are_found_by_the_rules_of_ansible_operator(tmp_path: Path) -> None:
     for place in ("one/first", "two/roles/second", "roles/third", "roles/first"):
         (tmp_path / place).mkdir(parents=True)
