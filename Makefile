@@ -94,8 +94,9 @@ test: check molecule ## check, integration, one end-to-end story per part, on th
 	pytest -q tests/integration tests/e2e -m "not full"
 
 .PHONY: test-full
-test-full: check molecule ## the full matrices and failure cases
-	@$(MAKE) --no-print-directory cluster images install-playvirt CLUSTER=
+test-full: check molecule ## the full matrices and failure cases, on three nodes
+	@$(MAKE) --no-print-directory cluster NODES=3 CLUSTER=
+	@$(MAKE) --no-print-directory images install-playvirt CLUSTER=
 	pytest -q tests/integration tests/e2e
 
 .PHONY: bench

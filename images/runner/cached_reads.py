@@ -43,7 +43,7 @@ class CachedReads:
                 self._deleted[(kind, cache.key_of(obj))] = str(obj["metadata"].get("uid"))
 
     def _covers(self, kind: cache.Kind, namespace: str | None) -> bool:
-        return any(
+        return self._cache.is_whole(*kind) and any(
             source.of_kind == kind and not source.is_selective and source.namespace in (None, namespace)
             for source in self._ready()
         )

@@ -71,6 +71,14 @@ class Engine:
         """What keeps the engine from running plays, for /readyz and /healthz."""
         return self._pool.problem()
 
+    def live_until(self, moment: float) -> None:
+        """Have every process of this runner killed at a moment of CLOCK_BOOTTIME, unless a later one is told before."""
+        self._pool.live_until(moment)
+
+    def begin_no_more(self) -> None:
+        """For the end: runs that have not begun are cancelled, those in work go on."""
+        self._slots.close()
+
     async def start(self) -> dict[str, str]:
         """Start what is kept warm; returns the roles and playbooks that could not be read, with the reason.
 

@@ -1,6 +1,7 @@
 """Hands requests on to the API server with the runner's credentials, and its answers back.
 
-In: a request of a play, as aiohttp has it. Out: the answer, at once or as it comes (watches, logs). Objects in answers to writes go into the cache.
+In: a request of a play, as aiohttp has it. Out: the answer, at once or as it comes (watches, logs). What answers to writes tell goes into the
+cache before the play has the answer, so that it reads what it wrote: objects, the end of deleted ones, and after a conflict the object as it is now.
 Writes are refused while this replica does not hold the lease. Called by `gateway.py` (unix socket) and `proxy.py` (loopback).
 """
 
@@ -8,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -16,9 +18,9 @@ import aiohttp
 from aiohttp import web
 from ansible_collections.playvirt.core.plugins.module_utils.api import errors
 
-from . import api_client, cache
+from . import api_client, api_paths, cache, log
 
-READ_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+LOG = logging.getLogger("runner.gateway")
 NOT_LEADING = "this replica does not hold the lease; it writes nothing"
 
 
@@ -51,7 +53,7 @@ def status_answer(code: int, reason: str, message: str) -> web.Response:
 
 def is_reading(request: web.Request) -> bool:
     """Whether the request changes nothing."""
-    return request.method in READ_METHODS
+    return request.method in api_client.READ_METHODS
 
 
 def is_stream(request: web.Request) -> bool:
@@ -74,8 +76,11 @@ class Forwarder:
         """
         forwarded = _forwarded(request, query, body if body is not None else await request.read())
         status, content_type, content = await self._client.send(forwarded)
-        if not is_reading(request) and status < 300 and "dryRun" not in request.query:
-            self._note_written(content)
+        if not is_reading(request) and "dryRun" not in request.query:
+            if status < 300:
+                self._note_written(content)
+            elif status == 409:
+                await self._catch_up(request.method, request.path, forwarded.body)
         return Answer(status, content_type, content)
 
     async def get(self, path: str) -> dict[str, Any] | None:
@@ -120,7 +125,26 @@ class Forwarder:
                 await near.close()
             return near
 
+    async def _catch_up(self, method: str, path: str, body: bytes | None) -> None:
+        """After a conflict the cache lags behind, or the object is another one: who reads it now gets it as it is."""
+        target = api_paths.parse(path)
+        if target is None:
+            return
+        if target.subresource:
+            path = path.removesuffix("/" + target.subresource)
+        if method == "POST":
+            path += "/" + next((str(obj["metadata"].get("name")) for obj in objects_in(body or b"")), "")
+        try:
+            found = await self.get(path)
+        except (errors.APIError, errors.TransientError) as error:
+            LOG.debug("conflict, and the object could not be read", extra=log.fields(path=path, error=str(error)))
+            return
+        if found is not None and isinstance(found.get("metadata"), dict):
+            self._cache.written(found)
+
     def _note_written(self, body: bytes) -> None:
+        if uid := _deleted_uid(body):
+            self._cache.deleted(uid)
         for obj in objects_in(body):
             self._cache.written(obj)
 
@@ -140,6 +164,17 @@ async def _copy(
             await target.send_bytes(message.data)
         elif message.type is aiohttp.WSMsgType.TEXT:
             await target.send_str(message.data)
+
+
+def _deleted_uid(body: bytes) -> str:
+    """The uid of the object that a DELETE ended; empty for every other answer."""
+    try:
+        found = json.loads(body)
+    except ValueError:
+        return ""
+    if not isinstance(found, dict) or found.get("kind") != "Status" or found.get("status") != "Success":
+        return ""
+    return str((found.get("details") or {}).get("uid") or "")
 
 
 def objects_in(body: bytes) -> list[dict[str, Any]]:

@@ -128,6 +128,8 @@ class Gateway:
         if resource is None or len(rest) > 2:
             return None
         kind = resource.kind
+        if not self._cache.is_whole(api_version, kind):
+            return None
         if len(rest) == 2:
             return self._cache.get(api_version, kind, namespace, rest[1])
         return self._list_from_cache(request, resource, namespace)

@@ -1,4 +1,4 @@
-"""Run the tasks of a play inside the process of the play: the only file that knows private parts of ansible-core.
+"""Run the tasks of a play inside the process of the play: the one hook into how ansible-core executes.
 
 ansible-core forks a process for every task. Here its strategy plugins are given another class in the place of that process:
 one that executes the task at once, in the same process, and hands the result to the same queue. What comes in: `install()`,

@@ -101,7 +101,7 @@ class Runner:
         found = credentials.find(self._options.kubeconfig)
         starting = asyncio.create_task(self._engine.start())
         try:
-            async with api_client.APIClient(found, count=self._metrics.count_request) as client:
+            async with api_client.APIClient(found, count=self._metrics.count_request, may_write=self.leading) as client:
                 return await self._run_with(client, starting)
         finally:
             starting.cancel()
@@ -147,6 +147,7 @@ class Runner:
         finally:
             work_task.cancel()
             await asyncio.gather(work_task, return_exceptions=True)
+            self._engine.begin_no_more()
             await work.drain(self._options.drain if self._stopping.is_set() else 0)
             for task in [*tasks, stop_task]:
                 task.cancel()
@@ -232,7 +233,7 @@ class Runner:
             text = "; ".join(f"{role}: {reason}" for role, reason in broken.items())
             raise errors.PermanentError(f"{self._options.watches_file}: roles that cannot be loaded: {text}")
         if self._options.leader_elect:
-            self._election = lease.Election(client, self._options.lease)
+            self._election = lease.Election(client, self._options.lease, on_renewed=self._engine.live_until)
             self._leading = asyncio.create_task(self._election.run())
         await asyncio.gather(*(one.synced.wait() for one in watchers))
         if self._election is not None:

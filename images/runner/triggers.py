@@ -118,8 +118,8 @@ class Triggers:
     def _read(self, index: int, watch: watches.Watch, change: cache.Change) -> Iterator[Trigger]:
         reason = f"{change.kind[1]} {change.key[1]} changed"
         for source in watch.primary:
-            for obj in self._cache.covered_by(source):
-                yield Trigger(key=ObjectKey(index, *cache.key_of(obj)), reason=reason, priority=watch.priority)
+            for key in self._cache.keys_covered_by(source):
+                yield Trigger(key=ObjectKey(index, *key), reason=reason, priority=watch.priority)
 
 
 def _annotations(obj: Mapping[str, Any]) -> Any:

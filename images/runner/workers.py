@@ -74,6 +74,10 @@ class WorkerPool:
         """What keeps it from running plays."""
         return "the process that runs plays is being restarted" if self._zygote.gone.is_set() else None
 
+    def live_until(self, moment: float) -> None:
+        """Have every process of this runner killed at a moment of CLOCK_BOOTTIME, unless a later one is told before."""
+        self._zygote.live_until(moment)
+
     async def start(self) -> dict[str, str]:
         """Start the zygote and the warm workers; returns the roles and playbooks that could not be read, with the reason.
 

@@ -2,8 +2,11 @@
 
 Started by `engine.py` as `python -m ...images.runner.zygote --control FD --role NAME... --playbook PATH...`, before anything else. On the control
 socket (unix, SOCK_SEQPACKET, one JSON object per packet) comes in {"spawn": N, "cold": bool} with two descriptors (the worker's
-connection, its standard error) and {"kill": N}; goes out {"ready": {"inline", "ansible", "errors": {NAME: error}}},
+connection, its standard error), {"kill": N} and {"until": T}; goes out {"ready": {"inline", "ansible", "errors": {NAME: error}}},
 {"spawned": {"id", "pid"}}, {"exited": {"id", "status"}}. It ends, and its workers with it, when the control socket is closed.
+
+T is a moment of CLOCK_BOOTTIME: when it has passed without a later one, the controller has lost its lease without noticing (it is stopped), and
+the zygote kills it with everything below.
 
 It never executes a play itself: ansible-core starts threads for a play, and they would not survive a fork.
 """
@@ -20,6 +23,7 @@ import select
 import signal
 import socket
 import sys
+import time
 from contextlib import suppress
 from typing import Any
 
@@ -29,6 +33,7 @@ PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
 PACKET_LIMIT = 65536
 OUT_OF_MEMORY_SCORE = 500
+LEASE_MILLISECONDS = 250
 
 
 def die_with_parent(parent: int) -> None:
@@ -59,6 +64,7 @@ class Zygote:
         self._control = control
         self._runner = runner
         self._workers: dict[int, int] = {}  # pid -> id
+        self._until: float | None = None
         self._wake_read, self._wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._inherited_signals = [signal.SIGCHLD, signal.SIGTERM, signal.SIGINT]
 
@@ -73,7 +79,11 @@ class Zygote:
         poller.register(self._wake_read, select.POLLIN)
         try:
             while True:
-                ready = dict(poller.poll())
+                # Short waits: poll's clock stands still while the machine sleeps, the lease's does not.
+                ready = dict(poller.poll(None if self._until is None else LEASE_MILLISECONDS))
+                if self._until is not None and time.clock_gettime(time.CLOCK_BOOTTIME) > self._until:
+                    os.kill(os.getppid(), signal.SIGKILL)
+                    return
                 if self._wake_read in ready:
                     with suppress(BlockingIOError):
                         os.read(self._wake_read, 512)
@@ -101,6 +111,8 @@ class Zygote:
             self._spawn(int(message["spawn"]), descriptors, cold=message["cold"])
         elif "kill" in message:
             self._kill(int(message["kill"]))
+        elif "until" in message:
+            self._until = float(message["until"])
         return True
 
     def _spawn(self, identity: int, descriptors: list[int], *, cold: bool) -> None:
@@ -185,9 +197,10 @@ def load(roles: list[str], playbooks: list[str]) -> tuple[Any, dict[str, Any]]:
     # This file came through PYTHONPATH; from here on ansible-core's own finder serves the collections, in all their paths.
     for name in [n for n in sys.modules if n.partition(".")[0] == "ansible_collections"]:
         del sys.modules[name]
-    from ansible_collections.playvirt.core.images.runner import inline_tasks, play, worker  # noqa: F401
+    from ansible_collections.playvirt.core.images.runner import compiled_templates, inline_tasks, play, worker  # noqa: F401
 
     play.configure()
+    compiled_templates.install()
     runner = play.PlayRunner()
     errors: dict[str, str] = {}
     for read, names in ((runner.preload, roles), (runner.preload_playbook, playbooks)):

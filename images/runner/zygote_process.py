@@ -265,6 +265,14 @@ class ZygoteProcess:
         LOG.debug("worker started", extra=log.fields(worker=link.pid))
         return link
 
+    def live_until(self, moment: float) -> None:
+        """Have this process killed at a moment of CLOCK_BOOTTIME, unless a later one is told before."""
+        if not self.gone.is_set() and self._control is not None:
+            try:
+                self._control.send(json.dumps({"until": moment}).encode())
+            except OSError:
+                pass
+
     def kill(self, link: WorkerLink) -> None:
         """Have a worker and everything below it killed."""
         if not self.gone.is_set() and not link.exit_status.done():

@@ -9,7 +9,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ansible_collections.playvirt.core.plugins.module_utils.api import errors, fencing
+from ansible_collections.playvirt.core.plugins.module_utils.api import fencing
 
 
 @dataclass(frozen=True)
@@ -36,22 +36,12 @@ class Settings:
 
 
 def from_environment(environment: Mapping[str, str] | None = None) -> Settings:
-    """Return the settings; raises PermanentError naming the variable whose value cannot be used."""
+    """Return the settings."""
     environment = os.environ if environment is None else environment
     default = Settings()
-    fence = environment.get("PLAYVIRT_FENCE_SECONDS", str(default.fence_seconds))
-    try:
-        fence_seconds = float(fence)
-    except ValueError:
-        fence_seconds = 0.0
-    if not 6 <= fence_seconds <= 3600:
-        raise errors.PermanentError(
-            f"PLAYVIRT_FENCE_SECONDS is '{fence}'; it has to be a number of seconds from 6 to 3600"
-        )
     names = environment.get("PLAYVIRT_DEVICES", ",".join(default.devices))
     return Settings(
         node_directory=environment.get("PLAYVIRT_NODE_DIRECTORY", default.node_directory),
         kubelet_root=environment.get("PLAYVIRT_KUBELET_ROOT", default.kubelet_root),
-        fence_seconds=fence_seconds,
         devices=tuple(name.strip() for name in names.split(",") if name.strip()),
     )

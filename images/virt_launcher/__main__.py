@@ -83,19 +83,23 @@ def _run(options: argparse.Namespace) -> None:
 
     alive.hold(paths.alive_lock(options.uid))
 
+    from ansible_collections.playvirt.core.images.virt_launcher import greeting
+
+    identity = {"namespace": options.namespace, "name": options.name, "uid": options.uid}
+    greeted = greeting.greet(paths.HANDLER_SOCKET, identity)
+
     from ansible_collections.playvirt.core.images.virt_launcher import run
 
     run.run(
         run.Options(
-            namespace=options.namespace,
-            name=options.name,
-            uid=options.uid,
+            identity=identity,
             grace_period_seconds=options.grace_period_seconds,
             fence_seconds=options.fence_seconds,
         ),
         listener=listener,
         env=env,
         libvirtd_pid=pid,
+        greeted=greeted,
     )
 
 

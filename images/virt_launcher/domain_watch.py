@@ -121,12 +121,21 @@ class DomainWatch:
                 self.started = True
             if notice is not None and notice.event == "stopped":
                 # The state may have changed again since, or the domain be undefined; why it stopped is only said here.
-                self._saw(domain.DomainState(state="shutoff", reason=notice.reason))
+                self._saw(await self._stopped(notice.reason))
                 continue
             try:
                 self._saw(await self._blocking(domain.get_state, self._connection, self._name))
             except errors.HypervisorError as error:
                 logger.warning("%s", error)
+
+    async def _stopped(self, reason: str) -> domain.DomainState:
+        """What a `stopped` event says. It calls a crash `failed`, as it does a failed start: the domain tells which, while it is still off."""
+        if reason == "failed":
+            with contextlib.suppress(errors.HypervisorError):
+                state = await self._blocking(domain.get_state, self._connection, self._name)
+                if state.state == "shutoff" and state.reason not in ("", "unknown"):
+                    return state
+        return domain.DomainState(state="shutoff", reason=reason)
 
     def _saw(self, state: domain.DomainState) -> None:
         """Keep and report a state, once; and once more when only now it is known that the domain was started."""

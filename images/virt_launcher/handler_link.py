@@ -2,13 +2,14 @@
 
 In and out: lines of JSON over the handler's unix socket, each at most 1 MiB.
 
-    launcher -> handler  {"hello": {"version": 1, "namespace", "name", "uid"}}      first, once libvirtd answers
+    launcher -> handler  {"hello": {"version": 1, "namespace", "name", "uid"}}      first (greeting.py)
                          {"domain": {"state", "reason"}}                            then, and at each change
                          {"id": N, "result": {...}} or {"id": N, "error": "text"}   the answer to a command
     handler -> launcher  {"renew": {"seconds": F}}
                          {"id": N, "command": "...", "arguments": {...}}
 
-Called by run.py. The line is opened again for ever: without a handler the domain goes on until the fence falls (fence.py).
+Called by run.py. The line is opened before libvirtd answers: a new launcher has no domain, and its network and disks are prepared meanwhile. It is opened
+again for ever: without a handler the domain goes on until the fence falls (fence.py).
 """
 
 from __future__ import annotations
@@ -17,13 +18,14 @@ import asyncio
 import contextlib
 import json
 import logging
+import socket
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
+from ansible_collections.playvirt.core.images.virt_launcher import greeting
 from ansible_collections.playvirt.core.plugins.module_utils.api import errors
 from ansible_collections.playvirt.core.plugins.module_utils.hypervisor import domain
 
-VERSION = 1
 MAX_LINE = 1024 * 1024
 _FIRST_DELAY_SECONDS = 0.1
 _LONGEST_DELAY_SECONDS = 2.0
@@ -44,18 +46,18 @@ class HandlerLink:
         *,
         path: str,
         identity: Mapping[str, str],
-        ready: asyncio.Event,
         execute: Execute,
         on_renew: Callable[[float], None],
+        greeted: socket.socket | None = None,
     ) -> None:
-        """`identity` has namespace, name and uid of the VMI; `ready` is set while libvirtd answers."""
+        """`identity` has namespace, name and uid of the VMI; `greeted` is a line on which hello was said already."""
         self._path = path
-        self._hello = {"hello": {"version": VERSION, **identity}}
-        self._ready = ready
+        self._hello = greeting.hello(identity)
+        self._greeted = greeted
         self._execute = execute
         self._on_renew = on_renew
         self._writer: asyncio.StreamWriter | None = None
-        self._state: domain.DomainState | None = None
+        self._state = domain.DomainState(state=domain.ABSENT)
         self._commands: set[asyncio.Task[None]] = set()
         self._in_turn = asyncio.Lock()
 
@@ -69,9 +71,9 @@ class HandlerLink:
         delay = _FIRST_DELAY_SECONDS
         failing = False
         while True:
-            await self._ready.wait()
+            greeted, self._greeted = self._greeted, None
             try:
-                reader, writer = await asyncio.open_unix_connection(self._path, limit=MAX_LINE)
+                reader, writer = await self._open(greeted)
             except OSError as error:
                 if not failing:
                     logger.warning("no virt-handler at %s: %s", self._path, error.strerror or error)
@@ -81,17 +83,24 @@ class HandlerLink:
                 continue
             logger.info("connected to virt-handler")
             failing = False
-            if await self._converse(reader, writer):
+            if await self._converse(reader, writer, greeted=greeted is not None):
                 delay = _FIRST_DELAY_SECONDS
             logger.warning("the line to virt-handler ended")
             await asyncio.sleep(delay)
             delay = min(delay * 2, _LONGEST_DELAY_SECONDS)
 
-    async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+    async def _open(self, greeted: socket.socket | None) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """The line that was opened already, or a new one. Raises OSError."""
+        if greeted is not None:
+            return await asyncio.open_unix_connection(sock=greeted, limit=MAX_LINE)
+        return await asyncio.open_unix_connection(self._path, limit=MAX_LINE)
+
+    async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, greeted: bool) -> bool:
         """Talk until the line ends; returns whether the handler said anything."""
         self._writer = writer
         heard = False
-        self._send(self._hello)
+        if not greeted:
+            self._send(self._hello)
         self._send_state()
         try:
             while line := await reader.readline():
@@ -153,16 +162,15 @@ class HandlerLink:
             self._send(answer)
 
     def _send_state(self) -> None:
-        """Send the state as it is, once there is one."""
-        if self._state is not None:
-            self._send({"domain": {"state": self._state.state, "reason": self._state.reason}})
+        """Send the state as it is."""
+        self._send(greeting.state(self._state.state, self._state.reason))
 
     def _send(self, message: Mapping[str, Any]) -> None:
         """Write a line; a handler that does not read loses its line."""
         writer = self._writer
         if writer is None or writer.is_closing():
             return
-        writer.write(json.dumps(message, separators=(",", ":")).encode() + b"\n")
+        writer.write(greeting.line(message))
         if writer.transport.get_write_buffer_size() > _MAX_UNREAD:
             logger.error("virt-handler does not read what it is sent")
             writer.transport.abort()

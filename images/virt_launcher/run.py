@@ -40,21 +40,26 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """The VMI, the guest's time to shut down, and the longest time that QEMU runs without virt-handler's renewal."""
+    """The VMI (namespace, name and uid), the guest's time to shut down, and the longest time that QEMU runs without virt-handler's renewal."""
 
-    namespace: str
-    name: str
-    uid: str
+    identity: Mapping[str, str]
     grace_period_seconds: float
     fence_seconds: float
 
 
-def run(options: Options, *, listener: socket.socket, env: Mapping[str, str], libvirtd_pid: int) -> NoReturn:
-    """Live until the domain has ended or the pod shall end."""
-    log.configure(f"{options.namespace}/{options.name}")
+def run(
+    options: Options,
+    *,
+    listener: socket.socket,
+    env: Mapping[str, str],
+    libvirtd_pid: int,
+    greeted: socket.socket | None,
+) -> NoReturn:
+    """Live until the domain has ended or the pod shall end; `greeted` is a line to virt-handler that was opened already."""
+    log.configure(f"{options.identity['namespace']}/{options.identity['name']}")
     spawn = functools.partial(libvirtd.spawn, listener, env)
     try:
-        asyncio.run(_Launcher(options).live(spawn, libvirtd_pid))
+        asyncio.run(_Launcher(options, greeted).live(spawn, libvirtd_pid))
     except Exception:
         logger.exception("virt-launcher failed")
     leave(outcome.Outcome(exit_code=1, state="", reason="", message="virt-launcher failed; see its log"))
@@ -75,8 +80,9 @@ def leave(end: outcome.Outcome) -> NoReturn:
 class _Launcher:
     """The parts, and the news that go between them."""
 
-    def __init__(self, options: Options) -> None:
+    def __init__(self, options: Options, greeted: socket.socket | None) -> None:
         self._options = options
+        self._greeted = greeted
         self._qemu: frozenset[int] = frozenset()
         self._qemu_exit: int | None = None
         self._processes = children.Children(self._on_orphan)
@@ -89,14 +95,14 @@ class _Launcher:
         keeper = supervisor.Supervisor(processes=self._processes, spawn=spawn, pid=libvirtd_pid)
         self._watch = domain_watch.DomainWatch(
             uri=libvirtd.uri(paths.LIBVIRT),
-            name=f"{self._options.namespace}_{self._options.name}",
+            name=f"{self._options.identity['namespace']}_{self._options.identity['name']}",
             libvirtd=keeper,
             on_state=self._on_state,
         )
         self._link = handler_link.HandlerLink(
             path=paths.HANDLER_SOCKET,
-            identity={"namespace": self._options.namespace, "name": self._options.name, "uid": self._options.uid},
-            ready=self._watch.ready,
+            identity=self._options.identity,
+            greeted=self._greeted,
             execute=commands.Commands(self._processes).execute,
             on_renew=self._fence.renew,
         )

@@ -92,11 +92,12 @@ def run(params: Mapping[str, Any], *, check_mode: bool) -> dict[str, Any]:
         namespace=params["namespace"],
         pull_policy=params["pull_policy"],
         kubelet_root=params["kubelet_root"],
+        use_emulation=params["use_emulation"],
     )
     return {
         "changed": False,
         "operator": virt_operator.render_operator(wanted),
-        "kubevirt": virt_operator.render_kubevirt(wanted, use_emulation=params["use_emulation"]),
+        "kubevirt": virt_operator.render_kubevirt(wanted),
     }
 
 

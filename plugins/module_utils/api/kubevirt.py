@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from ansible_collections.playvirt.core.plugins.module_utils.api import schema
 
 PHASES = ("Deploying", "Deployed", "Deleting", "Deleted")
@@ -47,3 +50,10 @@ def status() -> schema.Schema:
             "targetKubeVirtVersion": schema.string("The tag they should have."),
         },
     )
+
+
+def uses_emulation(kubevirt: Mapping[str, Any] | None) -> bool:
+    """Whether guests run by software emulation (`spec.configuration.developerConfiguration.useEmulation`); not without a KubeVirt."""
+    spec = (kubevirt or {}).get("spec") or {}
+    developer = (spec.get("configuration") or {}).get("developerConfiguration") or {}
+    return bool(developer.get("useEmulation", False))

@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.playvirt.core.plugins.module_utils.api import errors, fencing, metadata
+from ansible_collections.playvirt.core.plugins.module_utils.api import errors, metadata
+from ansible_collections.playvirt.core.plugins.module_utils.api import kubevirt as kubevirt_types
 
 #: environment variables of virt-operator that hold the settings of the installation
 REGISTRY_VARIABLE = "PLAYVIRT_REGISTRY"
@@ -26,8 +27,8 @@ class Settings:
     namespace: str = "kubevirt"
     pull_policy: str = "IfNotPresent"
     kubelet_root: str = "/var/lib/kubelet"
-    #: a launcher that has not heard of its node's virt-handler for so long stops its guest
-    fence_seconds: int = fencing.FENCE_SECONDS
+    #: guests run by software emulation: no node's KVM is used, also where one is to be seen
+    use_emulation: bool = False
 
     @property
     def image(self) -> str:
@@ -46,7 +47,7 @@ def environment_of(deployment: Mapping[str, Any]) -> dict[str, str]:
     return {entry["name"]: entry["value"] for entry in containers[0].get("env") or [] if "value" in entry}
 
 
-def of_installation(kubevirt: Mapping[str, Any], operator: Mapping[str, Any], *, fence_seconds: int) -> Settings:
+def of_installation(kubevirt: Mapping[str, Any], operator: Mapping[str, Any]) -> Settings:
     """The settings that a KubeVirt asks for, with those of virt-operator's Deployment where it says nothing.
 
     Raises InvalidObject where neither says which images to use.
@@ -66,5 +67,5 @@ def of_installation(kubevirt: Mapping[str, Any], operator: Mapping[str, Any], *,
         namespace=metadata.meta(kubevirt)["namespace"],
         pull_policy=spec.get("imagePullPolicy") or "IfNotPresent",
         kubelet_root=environment.get(KUBELET_ROOT_VARIABLE) or "/var/lib/kubelet",
-        fence_seconds=fence_seconds,
+        use_emulation=kubevirt_types.uses_emulation(kubevirt),
     )

@@ -20,6 +20,11 @@ _PACKAGE = "ansible_collections.playvirt.core.images.virt_handler"
 _SERVICES = ("launchers", "node")
 
 
+def _devices(settings: settings_types.Settings) -> tuple[str, ...]:
+    """The devices to offer. That a KVM is to be seen does not mean that it boots guests, so the installation decides."""
+    return ("tun", "vhost-net") if settings.use_emulation else ("tun", "vhost-net", "kvm")
+
+
 def _component(settings: settings_types.Settings) -> pods.Component:
     plugins = f"{settings.kubelet_root}/device-plugins"
     return pods.Component(
@@ -30,7 +35,7 @@ def _component(settings: settings_types.Settings) -> pods.Component:
             pods.variable("PLAYVIRT_RUNNER_SOCKET", f"{_SOCKET_DIRECTORY}/runner.sock"),
             pods.variable("PLAYVIRT_NODE_DIRECTORY", NODE_DIRECTORY),
             pods.variable("PLAYVIRT_KUBELET_ROOT", settings.kubelet_root),
-            pods.variable("PLAYVIRT_FENCE_SECONDS", str(settings.fence_seconds)),
+            pods.variable("PLAYVIRT_DEVICES", ",".join(_devices(settings))),
         ),
         mounts=(
             {"name": "socket", "mountPath": _SOCKET_DIRECTORY},

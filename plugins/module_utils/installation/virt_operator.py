@@ -72,7 +72,7 @@ def render_deployment(settings: settings_types.Settings) -> dict[str, Any]:
     }
 
 
-def render_kubevirt(settings: settings_types.Settings, *, use_emulation: bool) -> dict[str, Any]:
+def render_kubevirt(settings: settings_types.Settings) -> dict[str, Any]:
     """The object that asks virt-operator for the rest of the installation, from the images that virt-operator came from."""
     return {
         "apiVersion": kinds.KUBEVIRT,
@@ -84,7 +84,7 @@ def render_kubevirt(settings: settings_types.Settings, *, use_emulation: bool) -
         },
         "spec": {
             "imagePullPolicy": settings.pull_policy,
-            "configuration": {"developerConfiguration": {"useEmulation": use_emulation}},
+            "configuration": {"developerConfiguration": {"useEmulation": settings.use_emulation}},
         },
     }
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ansible_collections.playvirt.core.plugins.module_utils.api import conditions, errors, metadata, names
+from ansible_collections.playvirt.core.plugins.module_utils.api import conditions, errors, kubevirt, metadata, names
 from ansible_collections.playvirt.core.plugins.module_utils.domain import compute, convert, disks, interfaces
 from ansible_collections.playvirt.core.plugins.module_utils.pod import launcher, volumes
 from ansible_collections.playvirt.core.plugins.module_utils.reconcile import (
@@ -58,7 +58,7 @@ def _start_steps(vmi: Mapping[str, Any], observed: Mapping[str, Any]) -> dict[st
         "define": {
             **reach,
             "name": name,
-            "xml": convert.convert_domain(vmi, emulation=installation.uses_emulation(observed["kubevirt"])),
+            "xml": convert.convert_domain(vmi, emulation=kubevirt.uses_emulation(observed["kubevirt"])),
         },
         "start": {**reach, "name": name},
     }

@@ -32,10 +32,3 @@ def launcher_of(kubevirt: Mapping[str, Any] | None) -> launcher.Installation:
         )
     policy = kubevirt["spec"].get("imagePullPolicy", "IfNotPresent")
     return launcher.Installation(launcher_image=f"{registry}/virt-launcher:{version}", pull_policy=policy)
-
-
-def uses_emulation(kubevirt: Mapping[str, Any] | None) -> bool:
-    """Whether guests run by software emulation (`spec.configuration.developerConfiguration.useEmulation`)."""
-    spec = (kubevirt or {}).get("spec") or {}
-    developer = (spec.get("configuration") or {}).get("developerConfiguration") or {}
-    return bool(developer.get("useEmulation", False))

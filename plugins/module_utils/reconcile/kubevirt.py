@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from ansible_collections.playvirt.core.plugins.module_utils.api import errors, fencing, kinds, metadata, names
+from ansible_collections.playvirt.core.plugins.module_utils.api import errors, kinds, metadata, names
 from ansible_collections.playvirt.core.plugins.module_utils.installation import (
     drift,
     rbac,
@@ -193,7 +193,7 @@ def plan_kubevirt(kubevirt: Mapping[str, Any], observed: Mapping[str, Any], now:
     if _is_rolling_out(operator):
         return plan.Plan(requeue_after=DELETION_SECONDS)
     try:
-        settings = settings_types.of_installation(kubevirt, operator, fence_seconds=fencing.FENCE_SECONDS)
+        settings = settings_types.of_installation(kubevirt, operator)
     except errors.InvalidObject as error:
         return _refused(kubevirt, "ImagesUnknown", str(error), now)
     version = settings_types.environment_of(operator).get(settings_types.TAG_VARIABLE, "")

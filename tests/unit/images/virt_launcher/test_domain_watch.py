@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 import pytest
 from ansible_collections.playvirt.core.images.virt_launcher import children, domain_watch, supervisor
 from ansible_collections.playvirt.core.plugins.module_utils.api import errors
-from ansible_collections.playvirt.core.plugins.module_utils.hypervisor import connection, domain
+from ansible_collections.playvirt.core.plugins.module_utils.hypervisor import connection, domain, events
 
 URI = "test:///default"
 WAIT_SECONDS = 10
@@ -113,6 +113,20 @@ async def test_end_is_reported_again_once_its_start_is_known(bench: Bench) -> No
     bench.watch._saw(domain.DomainState(state="shutoff", reason="failed"))
     assert [await bench.next() for _ in range(2)] == [ended, ended]
     assert bench.states.empty()
+
+
+@pytest.mark.parametrize(
+    ("state", "told"),
+    [("shutoff", "crashed"), ("running", "failed"), ("absent", "failed")],
+    ids=["off", "back", "gone"],
+)
+async def test_crash_that_libvirts_event_calls_failed(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, state: str, told: str
+) -> None:
+    found = domain.DomainState(state=state, reason="crashed" if state == "shutoff" else "")
+    monkeypatch.setattr(domain, "get_state", lambda conn, name: found)
+    bench.watch._notices.put_nowait(events.LifecycleEvent(domain_name=bench.name, event="stopped", reason="failed"))
+    assert await bench.next() == domain.DomainState(state="shutoff", reason=told)
 
 
 async def test_other_domains_are_not_ours(bench: Bench) -> None:

@@ -39,7 +39,7 @@ class Watching:
             "observedKubeVirtVersion": "v1",
             "conditions": [{"type": "Available", "status": str(available), "message": message}],
         }
-        self.put({**virt_operator.render_kubevirt(WANTED, use_emulation=True), "status": status})
+        self.put({**virt_operator.render_kubevirt(WANTED), "status": status})
 
     def _sleep(self, seconds: float) -> None:
         self.seconds += seconds
@@ -111,7 +111,7 @@ def test_an_image_that_cannot_be_had_ends_it_soon(watching: Watching) -> None:
 def test_gone_waits_for_the_kubevirt(watching: Watching) -> None:
     watching.operator(**READY)
     watching.kubevirt(available=True)
-    kubevirt = virt_operator.render_kubevirt(WANTED, use_emulation=True)["metadata"]
+    kubevirt = virt_operator.render_kubevirt(WANTED)["metadata"]
     watching.steps = {
         3: lambda: watching.api.call(
             watching.api.api.remove, "kubevirt.io/v1", "KubeVirt", kubevirt["namespace"], kubevirt["name"]

@@ -14,16 +14,16 @@ SETTINGS = settings.Settings(registry="reg.example/p", tag="v1", namespace="ns",
 
 
 def test_settings_come_back_from_the_operators_deployment() -> None:
-    wanted = settings.Settings(registry="r", tag="t", namespace="ns", kubelet_root="/data/kubelet", fence_seconds=30)
-    kubevirt = virt_operator.render_kubevirt(wanted, use_emulation=True)
+    wanted = settings.Settings(registry="r", tag="t", namespace="ns", kubelet_root="/data/kubelet", use_emulation=True)
+    kubevirt = virt_operator.render_kubevirt(wanted)
     operator = virt_operator.render_deployment(wanted)
-    assert settings.of_installation(kubevirt, operator, fence_seconds=30) == wanted
+    assert settings.of_installation(kubevirt, operator) == wanted
 
 
 def test_without_images_the_message_says_where_they_are_named() -> None:
-    kubevirt = virt_operator.render_kubevirt(SETTINGS, use_emulation=True)
+    kubevirt = virt_operator.render_kubevirt(SETTINGS)
     operator = virt_operator.render_deployment(SETTINGS)
     operator["spec"]["template"]["spec"]["containers"][0]["env"] = [pods.variable("PLAYVIRT_REGISTRY", "r")]
     with pytest.raises(errors.InvalidObject, match="spec.imageTag") as caught:
-        settings.of_installation(kubevirt, operator, fence_seconds=60)
+        settings.of_installation(kubevirt, operator)
     assert caught.value.field == "spec.imageTag"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 from ansible_collections.playvirt.core.plugins.module_utils.api import kinds
 from ansible_collections.playvirt.core.plugins.module_utils.installation import (
@@ -24,6 +26,6 @@ def test_an_installation_begins_with_its_namespace() -> None:
 
 @pytest.mark.parametrize("use_emulation", [True, False])
 def test_the_kubevirt_says_how_guests_run(use_emulation: bool) -> None:
-    kubevirt = virt_operator.render_kubevirt(SETTINGS, use_emulation=use_emulation)
+    kubevirt = virt_operator.render_kubevirt(dataclasses.replace(SETTINGS, use_emulation=use_emulation))
     assert kubevirt["spec"]["configuration"]["developerConfiguration"]["useEmulation"] is use_emulation
     assert "imageTag" not in kubevirt["spec"]

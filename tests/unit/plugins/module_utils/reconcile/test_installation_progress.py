@@ -18,7 +18,7 @@ def _operator(*, ready: bool = True) -> dict[str, Any]:
 
 
 def _kubevirt(*conditions: dict[str, str], **status: Any) -> dict[str, Any]:
-    kubevirt = virt_operator.render_kubevirt(WANTED, use_emulation=True)
+    kubevirt = virt_operator.render_kubevirt(WANTED)
     kubevirt["metadata"]["generation"] = 2
     available = {"type": "Available", "status": "True", "reason": "AllComponentsReady", "message": "All is well."}
     kubevirt["status"] = {

@@ -21,8 +21,8 @@ class Installation:
 
     def __init__(self, *, tag: str = "v1") -> None:
         self.cluster = fake.Cluster()
-        wanted = settings.Settings(registry="reg", tag=tag)
-        self.kubevirt = virt_operator.render_kubevirt(wanted, use_emulation=True)
+        wanted = settings.Settings(registry="reg", tag=tag, use_emulation=True)
+        self.kubevirt = virt_operator.render_kubevirt(wanted)
         self.kubevirt["metadata"] |= {"uid": "u-kv", "generation": 1, "creationTimestamp": "2030-01-01T00:00:00Z"}
         self.cluster.put(self.kubevirt)
         self.put_operator(tag)
