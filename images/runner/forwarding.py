@@ -1,8 +1,8 @@
 """Hands requests on to the API server with the runner's credentials, and its answers back.
 
-In: a request of a play, as aiohttp has it. Out: the answer, at once or as it comes (watches, logs). What answers to writes tell goes into the
-cache before the play has the answer, so that it reads what it wrote: objects, the end of deleted ones, and after a conflict the object as it is now.
-Writes are refused while this replica does not hold the lease. Called by `gateway.py` (unix socket) and `proxy.py` (loopback).
+In: a request of a play, as aiohttp has it. Out: the answer, at once or as it comes (watches, logs). What answers to writes tell goes into the cache
+before the play has the answer, so that it reads what it wrote: objects, the end of deleted ones, and after a conflict the object as it is now. Writes
+are refused while this replica does not hold the lease. Called by `gateway.py` (unix socket) and `proxy.py` (loopback).
 """
 
 from __future__ import annotations
