@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -131,6 +131,29 @@ class APIClient:
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             what = str(error) or type(error).__name__
             raise errors.TransientError(f"{request.method} {request.path}: {what}") from error
+
+    @asynccontextmanager
+    async def websocket(self, path: str, protocols: Sequence[str]) -> AsyncIterator[aiohttp.ClientWebSocketResponse]:
+        """A WebSocket to a subresource such as `exec`; `path` carries the query, `protocols` are offered in that order.
+
+        Raises APIError where the API server refuses it, TransientError where it cannot be reached.
+        """
+        if self._session is None:
+            raise RuntimeError("the client is not open; use `async with`")
+        token = self._credentials.token()
+        try:
+            async with self._session.ws_connect(
+                self._credentials.server + path,
+                protocols=tuple(protocols),
+                headers={"Authorization": f"Bearer {token}"} if token else None,
+                ssl=self._credentials.tls or True,
+                max_msg_size=0,
+            ) as socket:
+                yield socket
+        except aiohttp.WSServerHandshakeError as error:
+            raise errors.api_error(error.status, f"{path.partition('?')[0]}: {error.message}") from error
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise errors.TransientError(f"{path.partition('?')[0]}: {error or type(error).__name__}") from error
 
     async def send(self, request: Request, *, seconds: float = REQUEST_SECONDS) -> tuple[int, str, bytes]:
         """Send a request; returns status, content type and body, whatever the status is."""

@@ -45,7 +45,7 @@ def prepare(job: Job, directory: Path) -> list[str]:
     playbook = Path(job.playbook)
     if job.role:
         playbook = directory / "role.yml"
-        play = {"name": job.role, "hosts": "localhost", "gather_facts": False, "roles": [{"role": job.role}]}
+        play = {"name": job.role, "hosts": "localhost", "gather_facts": job.gather_facts, "roles": [{"role": job.role}]}
         playbook.write_text(json.dumps([play]), encoding="utf-8")
     command = ["-m", "ansible", "playbook", "--extra-vars", f"@{variables}"]
     if "ANSIBLE_INVENTORY" not in os.environ:

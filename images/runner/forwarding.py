@@ -7,6 +7,7 @@ are refused while this replica does not hold the lease. Called by `gateway.py` (
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 from collections.abc import Callable, Mapping
@@ -104,6 +105,26 @@ class Forwarder:
             await response.write_eof()
             return response
 
+    async def websocket(self, request: web.Request, *, query: str) -> web.StreamResponse:
+        """Connect a WebSocket (`exec`, `attach`, `port-forward`) with the API server's, until one of the two closes it.
+
+        Raises APIError and TransientError as long as nothing was answered.
+        """
+        offered = [one.strip() for one in request.headers.get("Sec-WebSocket-Protocol", "").split(",") if one.strip()]
+        path = request.rel_url.raw_path + (f"?{query}" if query else "")
+        async with self._client.websocket(path, offered) as far:
+            near = web.WebSocketResponse(protocols=[far.protocol] if far.protocol else (), max_msg_size=0)
+            await near.prepare(request)
+            copies = [asyncio.ensure_future(_copy(far, near)), asyncio.ensure_future(_copy(near, far))]
+            try:
+                await asyncio.wait(copies, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                for copy in copies:
+                    copy.cancel()
+                await asyncio.gather(*copies, return_exceptions=True)
+                await near.close()
+            return near
+
     async def _catch_up(self, method: str, path: str, body: bytes | None) -> None:
         """After a conflict the cache lags behind, or the object is another one: who reads it now gets it as it is."""
         target = api_paths.parse(path)
@@ -126,6 +147,23 @@ class Forwarder:
             self._cache.deleted(uid)
         for obj in objects_in(body):
             self._cache.written(obj)
+
+
+def is_upgrade(request: web.Request) -> bool:
+    """Whether the request asks for a WebSocket."""
+    return request.headers.get("Upgrade", "").lower() == "websocket"
+
+
+async def _copy(
+    source: aiohttp.ClientWebSocketResponse | web.WebSocketResponse,
+    target: aiohttp.ClientWebSocketResponse | web.WebSocketResponse,
+) -> None:
+    """Hand messages on until the source is closed."""
+    async for message in source:
+        if message.type is aiohttp.WSMsgType.BINARY:
+            await target.send_bytes(message.data)
+        elif message.type is aiohttp.WSMsgType.TEXT:
+            await target.send_str(message.data)
 
 
 def _deleted_uid(body: bytes) -> str:

@@ -21,7 +21,8 @@ class Job:
     """One run: of a role, or of all plays of a playbook (an absolute path).
 
     `timeout` is in seconds. `environment` is set for the tasks; settings of ansible-core itself (ANSIBLE_*) are read once per process, so there
-    they count with the engine `subprocess` only. `engine` None is the runner's own. `artifacts` names the object (see `artifacts.py`), of whose runs
+    they count with the engine `subprocess` only. `engine` None is the runner's own. `gather_facts` is for
+    roles, a playbook says it itself. `artifacts` names the object (see `artifacts.py`), of whose runs
     the last `keep_artifacts` are kept, with 0 all. Raises ValueError for a job that cannot be meant.
     """
 
@@ -32,6 +33,7 @@ class Job:
     priority: int = 0
     verbosity: int = 0
     engine: str | None = None
+    gather_facts: bool = False
     environment: Mapping[str, str] = field(default_factory=dict)
     artifacts: str = ""
     keep_artifacts: int = 20

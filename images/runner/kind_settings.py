@@ -37,6 +37,11 @@ def verbosity(group: str, kind: str, environment: Mapping[str, str], default: in
     return default
 
 
+def gathers_facts(environment: Mapping[str, str]) -> bool:
+    """Whether plays of roles begin with gathering facts: where ANSIBLE_GATHERING asks for it, since it takes more than a second each time."""
+    return environment.get("ANSIBLE_GATHERING", "explicit") != "explicit"
+
+
 def check_verbosity(where: str, text: str) -> int:
     """A verbosity from 0 to 7; raises ValueError that names `where`."""
     found = _number(where, text)

@@ -50,6 +50,7 @@ class OperatorTurns:
                 return turns.Outcome("unchanged")
             period = object_settings.period(turn.obj, turn.watch.reconcile_period)
             object_settings.verbosity(turn.obj, turn.watch.verbosity)
+            object_settings.max_artifacts(turn.obj, turn.watch.max_artifacts)
         except (errors.InvalidObject, ValueError) as error:
             return await self._refuse(turn, str(error))
         if course is Course.ADD_FINALIZER and turn.watch.finalizer is not None:
@@ -74,7 +75,7 @@ class OperatorTurns:
         if course is Course.FINALIZE and turn.watch.finalizer is not None and result.requeue_after is None:
             await self._finalizers.remove(turn.obj, turn.watch.finalizer.name)
             return turns.Outcome("succeeded")
-        return turns.Outcome("succeeded", period if result.requeue_after is None else result.requeue_after)
+        return turns.Outcome("succeeded", result.requeue_after, period)
 
     async def _tell(self, turn: turns.Turn, result: engine.RunResult) -> None:
         """The end of a run, in the status and, where it failed, as an Event."""

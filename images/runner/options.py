@@ -43,6 +43,7 @@ class Options:
     verbosity: int
     inject_owner: bool
     proxy_port: int
+    artifacts: Path | None
     drain: float
     log_level: str
     engine_environment: Mapping[str, str] = field(default_factory=dict)
@@ -91,6 +92,10 @@ def _add_own(found: argparse.ArgumentParser) -> None:
     add("--lease-retry", default="2s", help="pause between attempts to take or renew it (default %(default)s)")
     add("--engine", choices=ENGINES, default="inline", help="how tasks are executed (default %(default)s)")
     add("--workers", type=int, default=0, help="runs at a time, of all kinds (default: what the cgroup can carry)")
+    add(
+        "--artifacts-directory",
+        help="keep what the last runs of each object did below this directory (default: nowhere)",
+    )
     add("--log-level", choices=("debug", "info", "warning", "error"), default="info", help="(default %(default)s)")
 
 
@@ -204,6 +209,7 @@ def parse(arguments: Sequence[str], environment: Mapping[str, str]) -> Options:
         verbosity=verbosity + extra.verbosity,
         inject_owner=given.inject_owner_ref,
         proxy_port=given.proxy_port,
+        artifacts=Path(given.artifacts_directory) if given.artifacts_directory else None,
         drain=seconds["drain"],
         log_level=given.log_level,
         engine_environment={name: value for name, value in paths.items() if value},

@@ -45,13 +45,13 @@ class PlannedTurns:
             LOG.debug("waiting", extra=turn.fields(error=str(error)))
             return turns.Outcome("waiting", error.delay_seconds)
         if plan is not None and not plan.steps:
-            again = self._again(turn, plan)
-            return turns.Outcome("unchanged", again) if plan.status is None else await self._status(turn, plan, again)
+            ended = "unchanged" if plan.status is None else await self._status(turn, plan)
+            return self._ended(turn, plan, ended)
         steps = list(plan.steps) if plan else None
         result = await self._runs.execute(turn, turn.watch.content, steps=steps)
         if not result.ok:
             return turns.Outcome("cancelled" if result.cancelled else "failed")
-        return turns.Outcome("succeeded", self._again(turn, plan))
+        return self._ended(turn, plan, "succeeded")
 
     def _plan(self, turn: turns.Turn) -> plan_file.Plan | None:
         """The plan; None where it raised: the role then reports why."""
@@ -66,23 +66,24 @@ class PlannedTurns:
             return None
 
     @staticmethod
-    def _again(turn: turns.Turn, plan: plan_file.Plan | None) -> float | None:
-        if plan is not None and plan.requeue_after is not None:
-            return plan.requeue_after
-        return object_settings.period(turn.obj, turn.watch.reconcile_period)
+    def _ended(turn: turns.Turn, plan: plan_file.Plan | None, result: str) -> turns.Outcome:
+        if result in ("conflict", "gone"):
+            return turns.Outcome(result)
+        period = object_settings.period(turn.obj, turn.watch.reconcile_period)
+        return turns.Outcome(result, plan.requeue_after if plan is not None else None, period)
 
-    async def _status(self, turn: turns.Turn, plan: plan_file.Plan, again: float | None) -> turns.Outcome:
-        """Write the status on the version that was planned on; a newer object is planned again."""
+    async def _status(self, turn: turns.Turn, plan: plan_file.Plan) -> str:
+        """Write the status on the version that was planned on; a newer object is planned again. Returns how the turn ended."""
         try:
             written = await self._client.update({**turn.obj, "status": dict(plan.status or {})}, subresource="status")
         except errors.Conflict:
             await self._catch_up(turn.obj)
-            return turns.Outcome("conflict", 0.0)
+            return "conflict"
         except errors.NotFound:
-            return turns.Outcome("gone")
+            return "gone"
         self._cache.written(written)
         LOG.debug("status written", extra=turn.fields())
-        return turns.Outcome("status", again)
+        return "status"
 
     async def _catch_up(self, obj: Mapping[str, Any]) -> None:
         meta = obj["metadata"]

@@ -117,9 +117,9 @@ class PlayRunner:
                 if job.get("playbook"):
                     code = self._execute_playbook(str(job["playbook"]), variables=variables, recorder=recorder)
                 else:
-                    code = self._execute(
-                        self._load(str(job["role"]), variables), variables=variables, recorder=recorder
-                    )
+                    facts = bool(job.get("gather_facts"))
+                    play = self._load(str(job["role"]), variables, gather_facts=facts)
+                    code = self._execute(play, variables=variables, recorder=recorder)
         except Exception as error:
             code = BROKEN
             recorder.fail(recorder.current or what, str(error) if recorder.current else f"{what}: {error}")
@@ -179,8 +179,8 @@ class PlayRunner:
             inventory.reconcile_inventory()
         return VariableManager(loader=self._loader, inventory=inventory)
 
-    def _load(self, role: str, variables: VariableManager) -> Play:
-        definition = {"name": role, "hosts": "localhost", "gather_facts": False, "roles": [{"role": role}]}
+    def _load(self, role: str, variables: VariableManager, *, gather_facts: bool = False) -> Play:
+        definition = {"name": role, "hosts": "localhost", "gather_facts": gather_facts, "roles": [{"role": role}]}
         return Play().load(definition, variable_manager=variables, loader=self._loader)
 
 

@@ -96,8 +96,11 @@ class Proxy:
 
     async def _answer(self, session: proxy_sessions.Session, request: web.Request) -> web.StreamResponse:
         reading, query = forwarding.is_reading(request), request.rel_url.raw_query_string
-        if not reading and not self._forwarder.may_write():
+        upgrade = forwarding.is_upgrade(request)
+        if (not reading or upgrade) and not self._forwarder.may_write():
             return forwarding.status_answer(503, "ServiceUnavailable", forwarding.NOT_LEADING)
+        if upgrade:
+            return await self._forwarder.websocket(request, query=query)
         if reading and forwarding.is_stream(request):
             return await self._forwarder.stream(request, query=query)
         target = api_paths.parse(request.path)

@@ -33,8 +33,8 @@ from . import metrics as metrics_file
 LOG = logging.getLogger("runner.reconciler")
 IN_WORK_LIMIT = 256
 TIMER_REASON = "time to look again"
-# Looking again only because time has passed waits for everything that happened.
-TIMER_PRIORITY = -10
+# Looking again only because the reconcile period is over waits for everything that happened.
+PERIOD_PRIORITY = -10
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,7 +78,7 @@ class Reconciler:
             if trigger.gone:
                 self.queue.forget(trigger.key)
                 self._restless.forget(trigger.key)
-                self._runs.recheck(trigger.key, None)
+                self._runs.forget(trigger.key, self._parts.watches[trigger.key.watch])
                 continue
             self.queue.add(trigger.key, reason=trigger.reason, priority=trigger.priority, urgent=trigger.urgent)
             if trigger.urgent:
@@ -147,10 +147,14 @@ class Reconciler:
             LOG.info("tried again later", extra=turns.fields(watch, item, seconds=round(delay, 1)))
         elif outcome.result == "conflict":
             self.queue.add(item.key, reason="conflict", priority=item.priority)
-        elif outcome.requeue_after is not None and self._object(item.key) is not None:
-            self.queue.schedule(
-                item.key, delay=outcome.requeue_after, reason=TIMER_REASON, priority=watch.priority + TIMER_PRIORITY
-            )
+        elif self._object(item.key) is None:
+            pass  # nothing is scheduled for what is gone
+        elif outcome.requeue_after is not None:
+            delay, priority = outcome.requeue_after, watch.priority
+            self.queue.schedule(item.key, delay=delay, reason=TIMER_REASON, priority=priority)
+        elif outcome.period is not None:
+            delay, priority = outcome.period, watch.priority + PERIOD_PRIORITY
+            self.queue.schedule(item.key, delay=delay, reason=TIMER_REASON, priority=priority)
 
     async def _reconcile(self, watch: watches.Watch, item: turns.Item) -> turns.Outcome:
         obj = self._object(item.key)

@@ -88,6 +88,11 @@ class RoleRuns:
         _report(turn, content, result)
         return result
 
+    def forget(self, key: triggers.ObjectKey, watch: watches.Watch) -> None:
+        """The object is gone: end its run, and remove what was kept of its runs."""
+        self.recheck(key, None)
+        self._engine.forget_artifacts(artifacts_name(watch, key))
+
     def recheck(self, key: triggers.ObjectKey, current: cache.Object | None) -> None:
         """End the object's run where `current`, the object as it is now, makes it void."""
         running = self._running.get(key)
@@ -151,8 +156,16 @@ def _job(
         priority=turn.item.priority,
         verbosity=object_settings.verbosity(turn.obj, watch.verbosity),
         engine=watch.engine,
+        gather_facts=watch.gather_facts,
         environment=environment,
+        artifacts=artifacts_name(watch, turn.item.key),
+        keep_artifacts=object_settings.max_artifacts(turn.obj, watch.max_artifacts),
     )
+
+
+def artifacts_name(watch: watches.Watch, key: triggers.ObjectKey) -> str:
+    """Where the artifacts of an object's runs are: GROUP/VERSION/KIND/NAMESPACE/NAME, without what is empty."""
+    return "/".join(part for part in (watch.api_version, watch.kind, key.namespace, key.name) if part)
 
 
 def _report(turn: turns.Turn, content: watches.Content, result: engine.RunResult) -> None:

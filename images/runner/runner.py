@@ -72,6 +72,7 @@ class Runner:
                 environment={"PLAYVIRT_RUNNER_SOCKET": str(options.socket), **options.engine_environment},
                 engine=options.engine,
                 workers=options.workers,
+                artifacts=options.artifacts,
             )
         )
         self._cache = cache.Cache(watches_file.sources(self.watches))

@@ -16,10 +16,14 @@ Item = workqueue.Item[triggers.ObjectKey]
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a turn ended: unchanged, waiting, status, succeeded, failed, cancelled or gone; and when to look again (seconds)."""
+    """How a turn ended: unchanged, waiting, status, conflict, succeeded, failed, cancelled or gone; and when to look again.
+
+    `requeue_after` is what the plan or the role asked for, `period` what the reconcile period says; in seconds, the first one wins.
+    """
 
     result: str
     requeue_after: float | None = None
+    period: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

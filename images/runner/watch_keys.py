@@ -19,8 +19,23 @@ _THEIRS = frozenset(
     | {"watchDependentResources", "watchClusterScopedResources"}
 )
 _OURS = frozenset(
-    {"planner", "dependents", "reads", "fieldSelector", "filter", "runTimeout", "priority", "engine", "onDelete"}
+    {
+        "planner",
+        "dependents",
+        "reads",
+        "fieldSelector",
+        "filter",
+        "runTimeout",
+        "priority",
+        "engine",
+        "onDelete",
+        "gatherFacts",
+    }
     | {"cancelOnChange", "watchStatusChanges", "watchDependentsStatusChanges"}
+)
+_WITHOUT_PLANNER = (
+    *("finalizer", "blacklist", "filter", "onDelete", "cancelOnChange", "watchStatusChanges"),
+    *("watchDependentsStatusChanges", "watchClusterScopedResources"),
 )
 _RELATED = frozenset({"group", "version", "kind", "labelSelector", "fieldSelector", "namespace", "owner", "drop"})
 _FINALIZER = frozenset({"name", "role", "playbook", "vars"})
@@ -37,10 +52,27 @@ def check(entry: Mapping[str, Any]) -> None:
             raise ValueError(f"'{key}' is missing")
     if not entry.get("role") and not entry.get("playbook"):
         raise ValueError("'role' is missing; name a role, or a playbook with 'playbook'")
+    check_planner(entry)
     if not flag(entry, "markUnsafe", default=True):
         raise ValueError(
             "'markUnsafe: false' is not supported: strings of an object are never templates here; leave the key out"
         )
+
+
+def check_planner(entry: Mapping[str, Any]) -> None:
+    """That an entry with a planner says nothing that only turns without one act on."""
+    if entry.get("planner") is None:
+        return
+    for key in _WITHOUT_PLANNER:
+        if entry.get(key):
+            raise ValueError(
+                f"'{key}' has no effect with 'planner': what it says is the planner's to decide; take it out"
+            )
+    for key in ("manageStatus", "watchDependentResources"):
+        if flag(entry, key, default=True):
+            raise ValueError(
+                f"'{key}: true'{'' if key in entry else ' (the default)'} has no effect with 'planner'; write '{key}: false'"
+            )
 
 
 def flag(entry: Mapping[str, Any], key: str, *, default: bool) -> bool:

@@ -73,6 +73,7 @@ class Watch:
     verbosity: int = 0
     max_artifacts: int = MAX_ARTIFACTS
     engine: str | None = None
+    gather_facts: bool = False
 
     @property
     def group(self) -> str:
@@ -166,6 +167,7 @@ def _watch(entry: Any, environment: Mapping[str, str], defaults: Defaults) -> Wa
         # 0 in the file means 20, as in ansible-operator; the annotation can say 0.
         max_artifacts=watch_keys.number(entry, "maxRunnerArtifacts", default=0, least=0) or MAX_ARTIFACTS,
         engine=watch_keys.choice(entry, "engine", watch_keys.ENGINES),
+        gather_facts=flag(entry, "gatherFacts", default=kind_settings.gathers_facts(environment)),
     )
 
 

@@ -184,6 +184,7 @@ class WorkerPool:
             "playbook": job.playbook,
             "extra_vars": job.extra_vars,
             "verbosity": job.verbosity,
+            "gather_facts": job.gather_facts,
             "environment": job.environment,
             "inline": inline,
         }

@@ -27,7 +27,7 @@ CACHE = "/apis/cache.example.com/v1alpha1/namespaces/shop"
 DEPLOYMENT = "/apis/apps/v1/namespaces/shop/deployments/a-memcached"
 NOTE = "/api/v1/namespaces/registry/configmaps/shop-a"
 MERGE = "application/merge-patch+json"
-WAIT_SECONDS = 90.0
+WAIT_SECONDS = 240.0
 
 
 class Scene:

@@ -23,6 +23,7 @@ class FakeEngine:
         self.jobs: list[engine.Job] = []
         self.running: dict[str, asyncio.Future[None]] = {}
         self.most = 0
+        self.forgotten: list[str] = []
         self.result: Callable[[engine.Job], engine.RunResult] = lambda job: engine.RunResult(ok=True)
         self.play: Callable[[engine.Job], None] = lambda job: None
         self.go = asyncio.Event()
@@ -54,6 +55,10 @@ class FakeEngine:
             return False
         future.set_result(None)
         return True
+
+    def forget_artifacts(self, name: str) -> None:
+        """Note that an object's artifacts are not wanted any more."""
+        self.forgotten.append(name)
 
     def names(self) -> list[str]:
         """The names of the objects of all jobs, in order."""

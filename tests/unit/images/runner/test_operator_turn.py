@@ -377,11 +377,25 @@ async def test_requeue_after_and_the_period_bring_an_object_back() -> None:
         assert not s.reconciler.queue._held, "what time asks for is not restless"
 
 
+async def test_what_the_period_asks_for_waits_for_everything_else() -> None:
+    async with scene(replace(WATCH, reconcile_period=0.02, priority=3)) as s:
+        s.engine.result = lambda job: engine.RunResult(ok=True, requeue_after=0.01 if len(s.engine.jobs) == 1 else None)
+        s.api.put(widget(finalizers=["theirs"]))
+        await s.ends("succeeded", 3)
+        appeared, asked_for, by_period = [job.priority for job in s.engine.jobs[:3]]
+        assert (appeared, asked_for, by_period) == (3, 3, -7)
+    async with scene(replace(WATCH, runs_on_delete=True)) as s:
+        s.api.put(widget(finalizers=["theirs"], deletionTimestamp="2026-01-01T00:00:00Z"))
+        await s.ends("succeeded")
+        assert s.engine.jobs[0].priority == 10
+
+
 @pytest.mark.parametrize(
     ("annotation", "value", "told"),
     [
         (object_settings.PERIOD_ANNOTATION, "soon", "reconcile-period: 'soon' is not a duration"),
         (object_settings.VERBOSITY_ANNOTATION, "9", "verbosity: '9' is not a number from 0 to 7"),
+        (object_settings.ARTIFACTS_ANNOTATION, "all", "max-runner-artifacts: 'all' is not a whole number"),
     ],
 )
 async def test_an_annotation_that_cannot_be_read_is_told_on_the_object(annotation: str, value: str, told: str) -> None:
@@ -400,6 +414,17 @@ async def test_the_verbosity_of_the_object_wins() -> None:
         s.api.put(widget("b", annotations={object_settings.VERBOSITY_ANNOTATION: "5"}))
         await s.ends("succeeded", 2)
         assert {runner_engine.name_of(job): job.verbosity for job in s.engine.jobs} == {"a": 1, "b": 5}
+
+
+async def test_artifacts_are_named_kept_as_told_and_forgotten_with_the_object() -> None:
+    async with scene(replace(WATCH, max_artifacts=7)) as s:
+        s.api.put(widget("a"))
+        s.api.put(widget("b", annotations={object_settings.ARTIFACTS_ANNOTATION: "0"}))
+        await s.ends("succeeded", 2)
+        kept = {job.artifacts: job.keep_artifacts for job in s.engine.jobs}
+        assert kept == {"example.com/v1/Widget/ns/a": 7, "example.com/v1/Widget/ns/b": 0}
+        s.api.remove("example.com/v1", "Widget", "ns", "a")
+        await s.api.until(lambda: s.engine.forgotten == ["example.com/v1/Widget/ns/a"])
 
 
 async def test_a_filter_leaves_objects_alone_but_not_what_it_finalizes() -> None:

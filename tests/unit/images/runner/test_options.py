@@ -54,6 +54,7 @@ def test_parse_understands_the_command_line_of_an_ansible_operator() -> None:
     assert found.engine_environment == {"ANSIBLE_ROLES_PATH": "/r", "ANSIBLE_COLLECTIONS_PATH": "/c"}
     assert found.variables == {"a": "1", "b": "x y", "c": [1]}
     assert found.reconcile_period == 60.0
+    assert options.parse(["--artifacts-directory", "/a"], {}).artifacts == Path("/a")
     assert options.parse(["--ansible-args", "-v"], {}).verbosity == 1
     assert options.parse(["--enable-leader-election", "--lease-name", "l"], {}).leader_elect is True
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import aiohttp
 import pytest
+from aiohttp import web
 from ansible_collections.playvirt.core.images.runner import (
     api_client,
     cache,
@@ -306,3 +307,68 @@ async def test_a_watch_is_streamed_and_a_dry_run_leaves_the_cache() -> None:
                     assert line
                 assert json.loads(line)["object"]["metadata"]["name"] == "c"
                 s.api.cut()
+
+
+EXEC = "/api/v1/namespaces/ns/pods/p/exec?command=echo&command=hi&stdout=true"
+
+
+@asynccontextmanager
+async def exec_server() -> AsyncIterator[tuple[str, list[str]]]:
+    """An API server that knows `exec` alone: answers what it is sent on channel 1, then closes; and the queries it saw."""
+    seen: list[str] = []
+
+    async def execute(request: web.Request) -> web.StreamResponse:
+        seen.append(request.rel_url.raw_query_string)
+        if request.headers.get("Authorization") != "Bearer of-the-runner":
+            return web.Response(status=403)
+        socket = web.WebSocketResponse(protocols=["v4.channel.k8s.io"])
+        await socket.prepare(request)
+        message = await socket.receive_bytes()
+        await socket.send_bytes(b"\x01" + message[1:])
+        await socket.close()
+        return socket
+
+    app = web.Application()
+    app.router.add_get("/api/v1/namespaces/ns/pods/p/exec", execute)
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    try:
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}", seen
+    finally:
+        await runner.cleanup()
+
+
+async def test_exec_goes_through_as_a_websocket() -> None:
+    async with exec_server() as (url, seen):
+        for token, status in (("of-the-runner", None), ("wrong", 403)):
+            async with api_client.APIClient(credentials.Credentials(url, None, lambda token=token: token)) as client:  # type: ignore[misc]
+                store = cache.Cache([SOURCE])
+                kinds_ = dependents.Dependents(client=client, store=store, namespaces=())
+                leading = [True]
+                server = proxy.Proxy(
+                    proxy.ProxyOptions(),
+                    client=client,
+                    store=store,
+                    kinds=kinds_,
+                    may_write=lambda held=leading: held[0],
+                )
+                await server.start()
+                owner = {"apiVersion": "example.com/v1", "kind": "Widget", "metadata": {"namespace": "ns", "name": "w"}}
+                with server.session(0, WATCH, owner) as environment:
+                    config = json.loads(Path(environment["K8S_AUTH_KUBECONFIG"]).read_text())
+                    headers = {"Authorization": f"Bearer {config['users'][0]['user']['token']}"}
+                    address = config["clusters"][0]["cluster"]["server"] + EXEC
+                    async with aiohttp.ClientSession(headers=headers) as session:
+                        if status is None:
+                            async with session.ws_connect(address, protocols=["v5.x", "v4.channel.k8s.io"]) as socket:
+                                assert socket.protocol == "v4.channel.k8s.io"
+                                await socket.send_bytes(b"\x00hello")
+                                assert await socket.receive_bytes() == b"\x01hello"
+                                assert (await socket.receive()).type is aiohttp.WSMsgType.CLOSE
+                            assert seen == ["command=echo&command=hi&stdout=true"]
+                            leading[0], status = False, 503
+                        with pytest.raises(aiohttp.WSServerHandshakeError) as caught:
+                            await session.ws_connect(address)
+                        assert caught.value.status == status
+                await server.stop()

@@ -85,7 +85,6 @@ def test_the_optional_keys_of_our_own(tmp_path: Path) -> None:
             **ENTRY,
             "runTimeout": "20s",
             "priority": -7,
-            "planner": "gadget",
             "fieldSelector": "status.nodeName=${NODE_NAME}",
             "filter": "spec.size > `3`",
             "engine": "subprocess",
@@ -95,7 +94,7 @@ def test_the_optional_keys_of_our_own(tmp_path: Path) -> None:
             "watchDependentsStatusChanges": True,
         },
     )
-    assert (watch.run_timeout, watch.priority, watch.planner, watch.engine) == (20.0, -7, "gadget", "subprocess")
+    assert (watch.run_timeout, watch.priority, watch.engine) == (20.0, -7, "subprocess")
     assert (watch.runs_on_delete, watch.cancel_on_change) == (True, True)
     assert (watch.status_trigger, watch.dependents_status_trigger) == (True, True)
     assert watch.primary[0].field_selector == "status.nodeName=node01"
@@ -147,6 +146,13 @@ def test_the_environment_says_how_many_and_how_loud(tmp_path: Path) -> None:
 def test_an_environment_that_cannot_be_meant_is_refused(tmp_path: Path, environment: dict[str, str], told: str) -> None:
     with pytest.raises(errors.InvalidObject, match=told):
         load(tmp_path, ENTRY, environment=environment)
+
+
+def test_facts_are_gathered_where_the_environment_or_the_watch_asks(tmp_path: Path) -> None:
+    assert not load(tmp_path, ENTRY)[0].gather_facts
+    assert load(tmp_path, ENTRY, environment={"ANSIBLE_GATHERING": "implicit"})[0].gather_facts
+    assert not load(tmp_path, ENTRY, environment={"ANSIBLE_GATHERING": "explicit"})[0].gather_facts
+    assert load(tmp_path, {**ENTRY, "gatherFacts": True})[0].gather_facts
 
 
 def test_roles_are_found_by_the_rules_of_ansible_operator(tmp_path: Path) -> None:
@@ -204,6 +210,22 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"dependents": [{"version": "v1", "kind": "Pod", "owner": False}]}, "use `reads`"),
     ({"dependents": [{"version": "v1", "kind": "Pod", "node": "a"}]}, "dependents[0]: 'node' is not a key of it"),
 ]
+
+
+def test_with_a_planner_what_it_does_not_act_on_is_refused(tmp_path: Path) -> None:
+    planned = {**ENTRY, "planner": "gadget", "manageStatus": False, "watchDependentResources": False}
+    assert load(tmp_path, planned)[0].planner == "gadget"
+    for change, told in (
+        ({"filter": "a"}, "'filter' has no effect with 'planner'"),
+        ({"finalizer": {"name": "f", "vars": {"a": 1}}}, "'finalizer' has no effect with 'planner'"),
+        ({"onDelete": "run"}, "'onDelete' has no effect"),
+        ({"manageStatus": True}, "'manageStatus: true' has no effect with 'planner'; write 'manageStatus: false'"),
+    ):
+        with pytest.raises(errors.InvalidObject, match=told):
+            load(tmp_path, {**planned, **change})
+    del planned["watchDependentResources"]
+    with pytest.raises(errors.InvalidObject, match=r"'watchDependentResources: true' \(the default\)"):
+        load(tmp_path, planned)
 
 
 @pytest.mark.parametrize(
