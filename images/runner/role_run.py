@@ -83,6 +83,8 @@ class RoleRuns:
                 result = await self._engine.run(job, self._follow(turn))
             finally:
                 del self._running[key]
+        how = "ok" if result.ok else ("cancelled" if result.cancelled else "failed")
+        self._metrics.plays.labels(turn.watch.name, how).observe(result.duration)
         _report(turn, content, result)
         return result
 
@@ -110,7 +112,7 @@ class RoleRuns:
             if not first:
                 first.append(asyncio.get_running_loop().time() - turn.item.since)
                 self._metrics.first_task.observe(first[0])
-            self._metrics.tasks.labels(task["action"], task["status"]).observe(task["duration"])
+            self._metrics.observe_task(task["action"], task["status"], task["duration"])
             level = logging.WARNING if task["status"] in ("failed", "unreachable") else logging.DEBUG
             if task["status"] == "changed":
                 level = logging.INFO
@@ -121,9 +123,11 @@ class RoleRuns:
 
 def void_reason(started: Mapping[str, Any], current: Mapping[str, Any] | None, *, on_change: bool) -> str | None:
     """Why a run that was started with the object `started` is not wanted any more; None while it is. Pure."""
+    before = started["metadata"]
     if current is None:
-        return "the object is gone"
-    before, after = started["metadata"], current["metadata"]
+        # A run of a deletion has brought the end about itself, and may have more to do.
+        return None if "deletionTimestamp" in before else "the object is gone"
+    after = current["metadata"]
     if before.get("uid") != after.get("uid"):
         return "the object was created again"
     if "deletionTimestamp" in after and "deletionTimestamp" not in before:

@@ -37,6 +37,7 @@ WATCH_LIST = """\
   manageStatus: false
   snakeCaseParameters: false
   watchDependentResources: false
+  onDelete: run
 """
 WIDGET_CRD = {
     "apiVersion": "apiextensions.k8s.io/v1",
@@ -263,12 +264,12 @@ class RunnerProcess:
         except OSError as error:
             return 0, str(error)
 
-    def metric(self, name: str, **labels: str) -> float:
+    def metric(self, series: str, /, **labels: str) -> float:
         """The sum of the series of a metric whose labels are those; 0 where there is none."""
         total = 0.0
         for line in self.get("/metrics")[1].splitlines():
             found = re.match(r"(\w+)(?:\{(.*)\})? (\S+)$", line)
-            if found and found[1] == name:
+            if found and found[1] == series:
                 given = dict(re.findall(r'(\w+)="([^"]*)"', found[2] or ""))
                 if all(given.get(label) == value for label, value in labels.items()):
                     total += float(found[3])
