@@ -249,6 +249,32 @@ async def test_a_status_that_meets_another_writer_is_written_on_what_is_there() 
         assert s.engine.names() == ["a"]
 
 
+async def test_an_object_that_goes_before_its_run_begins_gets_none() -> None:
+    async with scene() as s:
+        path = "/apis/example.com/v1/namespaces/ns/widgets/a"
+        s.api.fail("PUT", path + "/status", code=404, reason="NotFound")
+        s.api.fail("GET", path, code=404, reason="NotFound")
+        s.api.put(widget())
+        await s.ends("gone")
+        assert s.engine.jobs == []
+
+
+async def test_an_object_whose_deletion_is_first_seen_when_its_status_is_written_is_finalized() -> None:
+    async with scene(FINALIZED) as s:
+        held = widget(finalizers=[FINALIZER])
+        s.api.frozen.clear()
+        s.api.put(held)
+        s.delete()
+        deleted = s.get() or {}
+        older = {name: value for name, value in deleted["metadata"].items() if name != "deletionTimestamp"}
+        older["resourceVersion"] = str(int(older["resourceVersion"]) - 1)
+        s.cache.apply(WATCH.primary[0], "ADDED", {**deleted, "metadata": older})
+        s.api.frozen.set()
+        await s.ends("cancelled")
+        await s.api.until(lambda: s.get() is None)
+        assert [job.role for job in s.engine.jobs] == ["cleanup"]
+
+
 async def test_a_status_that_is_always_faster_fails_the_turn_and_is_tried_again() -> None:
     async with scene() as s:
         s.api.fail("PUT", "/apis/example.com/v1/namespaces/ns/widgets/a/status", code=409, reason="Conflict", times=6)
