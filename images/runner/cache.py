@@ -47,17 +47,22 @@ class Source:
 
         Raises ValueError for what is not a JSON pointer, and for what a cache cannot be without.
         """
-        return frozenset(_pointer(text) for text in self.drop)
+        return frozenset(pointer(text) for text in self.drop)
 
 
-def _pointer(text: str) -> tuple[str, ...]:
+def pointer(text: str) -> tuple[str, ...]:
+    """The steps of a JSON pointer to something that a source may drop.
+
+    Raises ValueError for what is none, and for what the cache and the triggers live by.
+    """
     steps = tuple(step.replace("~1", "/").replace("~0", "~") for step in text.split("/")[1:])
     if not text.startswith("/") or not all(steps):
         raise ValueError(f"drop: '{text}' is not a JSON pointer such as /status/images")
-    if steps in (("metadata",), ("metadata", "name"), ("metadata", "namespace"), ("metadata", "uid")):
-        raise ValueError(f"drop: '{text}' cannot be dropped, the cache finds objects by it")
-    if steps[:2] == ("metadata", "resourceVersion"):
-        raise ValueError(f"drop: '{text}' cannot be dropped, the cache tells old from new by it")
+    needed = steps[0] == "metadata" and steps[1:2] not in (("annotations",), ("labels",))
+    if needed or steps[0] in ("apiVersion", "kind"):
+        raise ValueError(
+            f"drop: '{text}' is needed to find objects, their owners and what changed; of metadata only annotations and labels can go"
+        )
     return steps
 
 

@@ -68,7 +68,9 @@ class Reconciler:
             client=parts.client, store=parts.cache, reader=parts.reader, planners=parts.planners, runs=self._runs
         )
         self._operator = operator_turn.OperatorTurns(client=parts.client, store=parts.cache, runs=self._runs)
-        self.queue: workqueue.WorkQueue[triggers.ObjectKey] = workqueue.WorkQueue(parts.backoff)
+        self.queue: workqueue.WorkQueue[triggers.ObjectKey] = workqueue.WorkQueue(
+            parts.backoff, added=lambda key: parts.metrics.queue.added(self.controller_of(key))
+        )
         parts.cache.subscribe(self._changed)
 
     def _changed(self, change: cache.Change) -> None:
@@ -81,6 +83,10 @@ class Reconciler:
             self.queue.add(trigger.key, reason=trigger.reason, priority=trigger.priority, urgent=trigger.urgent)
             if trigger.urgent:
                 self._runs.recheck(trigger.key, self._object(trigger.key))
+
+    def controller_of(self, key: triggers.ObjectKey) -> str:
+        """The name under which the turns of a key are counted, as ansible-operator names its controllers."""
+        return f"{self._parts.watches[key.watch].kind.lower()}-controller"
 
     def _object(self, key: triggers.ObjectKey) -> cache.Object | None:
         watch = self._parts.watches[key.watch]
@@ -122,7 +128,7 @@ class Reconciler:
         watch = self._parts.watches[item.key.watch]
         clock = asyncio.get_running_loop().time
         started = clock()
-        self._parts.metrics.waited.labels(watch.name).observe(started - item.since)
+        self._parts.metrics.queue.began(self.controller_of(item.key), started - item.since)
         outcome = turns.Outcome("failed")
         try:
             outcome = await self._reconcile(watch, item)
@@ -133,18 +139,27 @@ class Reconciler:
         finally:
             pause = self._pause(watch, item, outcome, clock())
             delay = self.queue.done(item.key, failed=outcome.result == "failed", pause=pause)
-        self._parts.metrics.reconciles.labels(watch.name).observe(clock() - started)
+        seconds = clock() - started
+        again = outcome.requeue_after is not None or outcome.period is not None
+        self._parts.metrics.queue.ended(self.controller_of(item.key), outcome.result, seconds, again=again)
+        self._parts.metrics.reconciles.labels(watch.name).observe(seconds)
         self._parts.metrics.results.labels(watch.name, outcome.result).inc()
         if outcome.result == "failed":
             LOG.info("tried again later", extra=turns.fields(watch, item, seconds=round(delay, 1)))
         elif outcome.result == "conflict":
             self.queue.add(item.key, reason="conflict", priority=item.priority)
-        elif outcome.requeue_after is not None:
+        elif self._object(item.key) is not None:
+            self._schedule(item, watch, outcome)
+
+    def _schedule(self, item: turns.Item, watch: watches.Watch, outcome: turns.Outcome) -> None:
+        """Look at the object again when its turn, or else the reconcile period, says so."""
+        if outcome.requeue_after is not None:
             delay, priority = outcome.requeue_after, watch.priority
-            self.queue.schedule(item.key, delay=delay, reason=TIMER_REASON, priority=priority)
         elif outcome.period is not None:
             delay, priority = outcome.period, watch.priority + PERIOD_PRIORITY
-            self.queue.schedule(item.key, delay=delay, reason=TIMER_REASON, priority=priority)
+        else:
+            return
+        self.queue.schedule(item.key, delay=delay, reason=TIMER_REASON, priority=priority)
 
     async def _reconcile(self, watch: watches.Watch, item: turns.Item) -> turns.Outcome:
         obj = self._object(item.key)
@@ -157,6 +172,9 @@ class Reconciler:
 
     def _pause(self, watch: watches.Watch, item: turns.Item, outcome: turns.Outcome, now: float) -> float:
         """Seconds to hold back a key whose every turn writes."""
+        if self._object(item.key) is None:
+            self._restless.forget(item.key)
+            return 0.0
         by_time = item.reasons == {TIMER_REASON}
         pause = self._restless.note(item.key, result=outcome.result, by_time=by_time, now=now)
         if pause and self._restless.turns(item.key) == restless.TURNS:

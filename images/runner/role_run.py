@@ -83,6 +83,8 @@ class RoleRuns:
                 result = await self._engine.run(job, self._follow(turn))
             finally:
                 del self._running[key]
+        how = "ok" if result.ok else ("cancelled" if result.cancelled else "failed")
+        self._metrics.plays.labels(turn.watch.name, how).observe(result.duration)
         _report(turn, content, result)
         return result
 
@@ -110,7 +112,7 @@ class RoleRuns:
             if not first:
                 first.append(asyncio.get_running_loop().time() - turn.item.since)
                 self._metrics.first_task.observe(first[0])
-            self._metrics.tasks.labels(task["action"], task["status"]).observe(task["duration"])
+            self._metrics.observe_task(task["action"], task["status"], task["duration"])
             level = logging.WARNING if task["status"] in ("failed", "unreachable") else logging.DEBUG
             if task["status"] == "changed":
                 level = logging.INFO

@@ -27,8 +27,10 @@ from . import (
     metrics,
     metrics_server,
     proxy,
+    queue_metrics,
     reconciler,
     services,
+    triggers,
     user_metrics,
     watcher,
 )
@@ -183,7 +185,12 @@ class Runner:
             await self._election.release()
 
     def _add_gauges(self, work: reconciler.Reconciler) -> None:
-        self._metrics.gauge("workqueue_depth", "Keys that wait.", lambda: len(work.queue))
+        limits = {
+            work.controller_of(triggers.ObjectKey(index, "", "")): watch.max_concurrent or self._options.workers
+            for index, watch in enumerate(self.watches)
+        }
+        loop = asyncio.get_running_loop()
+        self._metrics.queue.watch(queue_metrics.Watched(work.queue, work.controller_of, limits, loop.time))
         self._metrics.gauge("playvirt_runner_plays_running", "Plays in work.", lambda: self._engine.busy)
         self._metrics.gauge(
             "playvirt_runner_workers_replaced", "Workers that were replaced.", lambda: self._engine.replaced

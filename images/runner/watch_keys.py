@@ -19,25 +19,14 @@ _THEIRS = frozenset(
     | {"watchDependentResources", "watchClusterScopedResources"}
 )
 _OURS = frozenset(
-    {
-        "planner",
-        "dependents",
-        "reads",
-        "fieldSelector",
-        "filter",
-        "runTimeout",
-        "priority",
-        "engine",
-        "onDelete",
-        "gatherFacts",
-    }
-    | {"cancelOnChange", "watchStatusChanges", "watchDependentsStatusChanges"}
+    {"planner", "dependents", "reads", "fieldSelector", "filter", "runTimeout", "priority", "engine", "onDelete"}
+    | {"cancelOnChange", "watchStatusChanges", "watchDependentsStatusChanges", "gatherFacts"}
 )
 _WITHOUT_PLANNER = (
     *("finalizer", "blacklist", "filter", "onDelete", "cancelOnChange", "watchStatusChanges"),
     *("watchDependentsStatusChanges", "watchClusterScopedResources"),
 )
-_RELATED = frozenset({"group", "version", "kind", "labelSelector", "fieldSelector", "namespace", "owner"})
+_RELATED = frozenset({"group", "version", "kind", "labelSelector", "fieldSelector", "namespace", "owner", "drop"})
 _FINALIZER = frozenset({"name", "role", "playbook", "vars"})
 ENGINES = ("inline", "fork", "subprocess")
 
@@ -212,6 +201,12 @@ def _sources(
     fixed = _filled(entry.get("namespace"), "namespace")
     namespaces: tuple[str | None, ...] = (fixed,) if fixed else (watched or (None,))
     selectors.Matcher(namespace=None, label_selector=label_selector, field_selector=field_selector)  # raises ValueError
+    dropped = entry.get("drop") or []
+    if not isinstance(dropped, list):
+        raise ValueError(f"drop: {dropped!r} is not a list of JSON pointers")
+    dropped = tuple(str(pointer) for pointer in dropped)
+    for pointer in dropped:
+        cache.pointer(pointer)  # raises ValueError
     return tuple(
         cache.Source(
             api_version=api_version(entry),
@@ -219,6 +214,7 @@ def _sources(
             namespace=namespace,
             label_selector=label_selector,
             field_selector=field_selector,
+            drop=dropped,
         )
         for namespace in namespaces
     )

@@ -37,6 +37,7 @@ WATCH_LIST = """\
   manageStatus: false
   snakeCaseParameters: false
   watchDependentResources: false
+  onDelete: run
 """
 WIDGET_CRD = {
     "apiVersion": "apiextensions.k8s.io/v1",

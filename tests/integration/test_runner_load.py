@@ -99,7 +99,9 @@ def test_a_thousand_objects_and_the_api_server_away(setting: runner_process.Sett
         turns = setting.turns()
         assert {turn.key for turn in turns if turn.ended} == {*names, "late"}
         assert not runner_process.overlapping(turns)
-        runner_process.until("an empty queue", 90, lambda: runner.metric("workqueue_depth") == 0)
+        runner_process.until(
+            "an empty queue", 90, lambda: runner.metric("workqueue_depth", name="widget-controller") == 0
+        )
         peak = memory.peak()
         assert peak < PEAK_MIB
         assert sorted(files_below(setting.folder / "first")) == before

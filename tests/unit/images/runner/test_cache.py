@@ -193,7 +193,9 @@ def test_a_field_is_kept_where_one_source_of_the_kind_needs_it() -> None:
         narrow.add_source(ALL)
 
 
-@pytest.mark.parametrize("pointer", ["status", "/", "/a//b", "/metadata", "/metadata/uid", "/metadata/resourceVersion"])
+@pytest.mark.parametrize(
+    "pointer", ["status", "/", "/a//b", "/metadata", "/metadata/uid", "/metadata/ownerReferences", "/kind"]
+)
 def test_what_cannot_be_dropped_is_refused(pointer: str) -> None:
     with pytest.raises(ValueError, match=f"drop: '{pointer}'"):
         cache.Cache([cache.Source(api_version="v1", kind="Pod", drop=(pointer,))])

@@ -98,7 +98,7 @@ class Scene:
 
     def results(self, result: str) -> float:
         labels = {"GVK": "widgets", "result": result}
-        return self.metrics.registry.get_sample_value("ansible_operator_reconcile_result_total", labels) or 0.0
+        return self.metrics.registry.get_sample_value("ansible_operator_reconcile_result", labels) or 0.0
 
     async def ends(self, result: str, count: int = 1) -> None:
         await self.api.until(lambda: self.results(result) >= count)

@@ -96,7 +96,7 @@ class Scene:
 
     def results(self, result: str) -> float:
         labels = {"GVK": "widgets", "result": result}
-        return self.metrics.registry.get_sample_value("ansible_operator_reconcile_result_total", labels) or 0.0
+        return self.metrics.registry.get_sample_value("ansible_operator_reconcile_result", labels) or 0.0
 
     def status(self, name: str) -> Any:
         return (self.api.get("example.com/v1", "Widget", "ns", name) or {}).get("status")

@@ -271,3 +271,18 @@ def test_virt_handler_reads_only_its_node() -> None:
     assert [source.field_selector for source in watch.dependents] == ["spec.nodeName=node01"]
     with pytest.raises(errors.InvalidObject, match="NODE_NAME is not set"):
         watches.load(path, environment={}, defaults=DEFAULTS)
+
+
+def test_a_related_kind_is_cached_without_what_it_drops(tmp_path: Path) -> None:
+    nodes = {"version": "v1", "kind": "Node", "drop": ["/status/images", "/metadata/annotations"]}
+    (watch,) = load(tmp_path, {**ENTRY, "reads": [nodes]})
+    assert watch.reads == (
+        cache.Source(api_version="v1", kind="Node", drop=("/status/images", "/metadata/annotations")),
+    )
+    for drop, told in (
+        ("status", "is not a list"),
+        (["status"], "is not a JSON pointer"),
+        (["/metadata/uid"], "is needed"),
+    ):
+        with pytest.raises(errors.InvalidObject, match=told):
+            load(tmp_path, {**ENTRY, "reads": [{**nodes, "drop": drop}]})
