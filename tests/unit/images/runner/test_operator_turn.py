@@ -537,6 +537,22 @@ async def test_a_kind_has_so_many_runs_at_a_time() -> None:
         assert s.engine.most == 2
 
 
+async def test_a_run_that_waits_for_its_kind_is_not_begun_for_an_object_that_has_gone() -> None:
+    async with scene(replace(WATCH, max_concurrent=1)) as s:
+        s.engine.go.clear()
+        s.api.put(widget("first"))
+        await s.api.until(lambda: s.engine.running)
+        s.api.put(widget("second"))
+        await s.api.until(lambda: len(s.reconciler._runs._running) == 2)
+        s.api.remove("example.com/v1", "Widget", "ns", "second")
+        await s.api.until(lambda: s.cache.get("example.com/v1", "Widget", "ns", "second") is None)
+        s.engine.go.set()
+        await s.ends("succeeded")
+        await s.ends("cancelled")
+        assert s.engine.names() == ["first"]
+        assert s.engine.forgotten == ["example.com/v1/Widget/ns/second"]
+
+
 async def test_changes_of_the_status_start_a_run_where_asked_but_not_our_own() -> None:
     async with scene(replace(WATCH, status_trigger=True)) as s:
         s.api.put(widget())
