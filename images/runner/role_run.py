@@ -138,9 +138,11 @@ class RoleRuns:
 
 def void_reason(started: Mapping[str, Any], current: Mapping[str, Any] | None, *, on_change: bool) -> str | None:
     """Why a run that was started with the object `started` is not wanted any more; None while it is. Pure."""
+    before = started["metadata"]
     if current is None:
-        return "the object is gone"
-    before, after = started["metadata"], current["metadata"]
+        # A run of a deletion has brought the end about itself, and may have more to do.
+        return None if "deletionTimestamp" in before else "the object is gone"
+    after = current["metadata"]
     if before.get("uid") != after.get("uid"):
         return "the object was created again"
     if "deletionTimestamp" in after and "deletionTimestamp" not in before:

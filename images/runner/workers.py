@@ -21,6 +21,7 @@ from . import job as job_file
 from .job import Job, RunResult
 
 LOG = logging.getLogger("runner.engine")
+ZYGOTE_SECONDS = 1.0
 ERROR_LIMIT = 1000
 MessageSink = Callable[[Mapping[str, Any]], None]
 
@@ -51,6 +52,7 @@ class WorkerPool:
         self._tasks: list[asyncio.Task[None]] = []
         self._restart = asyncio.Lock()
         self._closing = False
+        self._live_until: float | None = None
         self._started = False
         self.fits = False
         self.replaced = 0
@@ -76,6 +78,7 @@ class WorkerPool:
 
     def live_until(self, moment: float) -> None:
         """Have every process of this runner killed at a moment of CLOCK_BOOTTIME, unless a later one is told before."""
+        self._live_until = moment
         self._zygote.live_until(moment)
 
     async def start(self) -> dict[str, str]:
@@ -89,7 +92,7 @@ class WorkerPool:
         self._note(ready)
         for _ in range(self._options.warm):
             self._idle.append(await self._zygote.spawn())
-        self._tasks.append(asyncio.create_task(self._retire_idle()))
+        self._tasks += [asyncio.create_task(self._retire_idle()), asyncio.create_task(self._keep_zygote())]
         errors: dict[str, str] = ready["errors"]
         return errors
 
@@ -174,6 +177,18 @@ class WorkerPool:
                 self._zygote = self._new_zygote()
                 self._zygote.start()
                 self._note(await self._zygote.ready())
+                if self._live_until is not None:
+                    self._zygote.live_until(self._live_until)
+
+    async def _keep_zygote(self) -> None:
+        """Start another as soon as one has ended, also where no play asks for it: it is the one that ends a stopped leader."""
+        while True:
+            await self._zygote.gone.wait()
+            try:
+                await self._ensure_zygote()
+            except (RuntimeError, OSError) as error:
+                LOG.error("the zygote could not be started", extra=log.fields(error=str(error)))
+                await asyncio.sleep(ZYGOTE_SECONDS)
 
     async def _run_in(
         self, link: zygote_process.WorkerLink, job: Job, *, inline: bool, on_message: MessageSink

@@ -83,5 +83,9 @@ def test_a_killed_zygote_is_replaced_and_its_plays_are_done_again(setting: runne
         runner_process.until("everything is reconciled", 60, lambda: not widgets.unseen())
         assert runner.zygote != first
         assert runner.get("/healthz")[0] == 200
+        second = runner.zygote
+        os.kill(second, signal.SIGKILL)
+        runner_process.until("a zygote, though nobody asks for a play", 30, lambda: runner.zygote != second)
+        runner_process.until("a healthy runner", 30, lambda: runner.get("/healthz")[0] == 200)
         assert runner.code() is None
     assert not runner_process.overlapping(setting.turns())
