@@ -65,7 +65,12 @@ class OperatorTurns:
         if course is Course.FINALIZE and turn.watch.finalizer is not None:
             content, variables = turn.watch.finalizer.content, turn.watch.finalizer.variables
         if turn.watch.manage_status:
-            await self._status.update(turn.obj, lambda status: managed_status.started(status, _now()))
+            newest = await self._status.update(turn.obj, lambda status: managed_status.started(status, _now()))
+            if newest is None:
+                return turns.Outcome("gone")
+            if role_run.void_reason(turn.obj, newest, on_change=False):
+                return turns.Outcome("cancelled")  # the change that says so is in the queue
+            turn = turns.Turn(watch=turn.watch, obj=newest, item=turn.item)
         result = await self._runs.execute(turn, content, variables=variables)
         if result.cancelled:
             return turns.Outcome("cancelled")

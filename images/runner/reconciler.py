@@ -139,7 +139,8 @@ class Reconciler:
         finally:
             pause = self._pause(watch, item, outcome, clock())
             delay = self.queue.done(item.key, failed=outcome.result == "failed", pause=pause)
-        seconds, again = clock() - started, outcome.requeue_after is not None
+        seconds = clock() - started
+        again = outcome.requeue_after is not None or outcome.period is not None
         self._parts.metrics.queue.ended(self.controller_of(item.key), outcome.result, seconds, again=again)
         self._parts.metrics.reconciles.labels(watch.name).observe(seconds)
         self._parts.metrics.results.labels(watch.name, outcome.result).inc()
@@ -147,14 +148,18 @@ class Reconciler:
             LOG.info("tried again later", extra=turns.fields(watch, item, seconds=round(delay, 1)))
         elif outcome.result == "conflict":
             self.queue.add(item.key, reason="conflict", priority=item.priority)
-        elif self._object(item.key) is None:
-            pass  # nothing is scheduled for what is gone
-        elif outcome.requeue_after is not None:
+        elif self._object(item.key) is not None:
+            self._schedule(item, watch, outcome)
+
+    def _schedule(self, item: turns.Item, watch: watches.Watch, outcome: turns.Outcome) -> None:
+        """Look at the object again when its turn, or else the reconcile period, says so."""
+        if outcome.requeue_after is not None:
             delay, priority = outcome.requeue_after, watch.priority
-            self.queue.schedule(item.key, delay=delay, reason=TIMER_REASON, priority=priority)
         elif outcome.period is not None:
             delay, priority = outcome.period, watch.priority + PERIOD_PRIORITY
-            self.queue.schedule(item.key, delay=delay, reason=TIMER_REASON, priority=priority)
+        else:
+            return
+        self.queue.schedule(item.key, delay=delay, reason=TIMER_REASON, priority=priority)
 
     async def _reconcile(self, watch: watches.Watch, item: turns.Item) -> turns.Outcome:
         obj = self._object(item.key)

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from . import cache, engine, extra_vars, log, object_settings, priority_slots, triggers, turns, watches
+from . import job as job_file
 from . import metrics as metrics_file
 
 LOG = logging.getLogger("runner.reconciler")
@@ -29,11 +30,15 @@ class Access(Protocol):
     ) -> AbstractContextManager[Mapping[str, str]]: ...
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Running:
+    """A run in work, or one that waits for a slot of its kind (no job yet); why nobody wants it any more, and whether its object is gone."""
+
     watch: watches.Watch
     obj: cache.Object
-    job: engine.Job
+    job: engine.Job | None = None
+    void: str = ""
+    gone: bool = False
 
 
 class RoleRuns:
@@ -69,20 +74,24 @@ class RoleRuns:
 
         Raises InvalidObject for an annotation that cannot be read.
         """
-        async with contextlib.AsyncExitStack() as stack:
-            key = turn.item.key
-            if key.watch in self._slots:
-                await stack.enter_async_context(self._slots[key.watch].hold(turn.item.priority))
-            environment: Mapping[str, str] = {}
-            if self._access is not None and turn.watch.uses_proxy:
-                environment = stack.enter_context(self._access.session(key.watch, turn.watch, turn.obj))
-            job = _job(turn, content, variables or {}, environment)
-            LOG.info("play", extra=turn.fields(**_named(content), steps=steps))
-            self._running[key] = _Running(turn.watch, turn.obj, job)
-            try:
-                result = await self._engine.run(job, self._follow(turn))
-            finally:
-                del self._running[key]
+        key = turn.item.key
+        running = self._running[key] = _Running(turn.watch, turn.obj)
+        try:
+            async with contextlib.AsyncExitStack() as stack:
+                if key.watch in self._slots:
+                    await stack.enter_async_context(self._slots[key.watch].hold(turn.item.priority))
+                if running.void:
+                    return job_file.failed(str(content), running.void, cancelled=True)
+                environment: Mapping[str, str] = {}
+                if self._access is not None and turn.watch.uses_proxy:
+                    environment = stack.enter_context(self._access.session(key.watch, turn.watch, turn.obj))
+                running.job = _job(turn, content, variables or {}, environment)
+                LOG.info("play", extra=turn.fields(**_named(content), steps=steps))
+                result = await self._engine.run(running.job, self._follow(turn))
+        finally:
+            del self._running[key]
+            if running.gone:
+                self._engine.forget_artifacts(artifacts_name(turn.watch, key))
         how = "ok" if result.ok else ("cancelled" if result.cancelled else "failed")
         self._metrics.plays.labels(turn.watch.name, how).observe(result.duration)
         _report(turn, content, result)
@@ -91,7 +100,10 @@ class RoleRuns:
     def forget(self, key: triggers.ObjectKey, watch: watches.Watch) -> None:
         """The object is gone: end its run, and remove what was kept of its runs."""
         self.recheck(key, None)
-        self._engine.forget_artifacts(artifacts_name(watch, key))
+        if key in self._running:
+            self._running[key].gone = True
+        else:
+            self._engine.forget_artifacts(artifacts_name(watch, key))
 
     def recheck(self, key: triggers.ObjectKey, current: cache.Object | None) -> None:
         """End the object's run where `current`, the object as it is now, makes it void."""
@@ -99,7 +111,10 @@ class RoleRuns:
         if running is None or running.watch.planner is not None:
             return
         why = void_reason(running.obj, current, on_change=running.watch.cancel_on_change)
-        if why and self._engine.cancel(running.job):
+        if why and not running.void:
+            running.void = why
+            if running.job is not None:
+                self._engine.cancel(running.job)
             name = f"{key.namespace}/{key.name}" if key.namespace else key.name
             LOG.info("run ended early", extra=log.fields(kind=running.watch.kind, object=name, why=why))
 

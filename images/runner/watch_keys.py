@@ -19,19 +19,8 @@ _THEIRS = frozenset(
     | {"watchDependentResources", "watchClusterScopedResources"}
 )
 _OURS = frozenset(
-    {
-        "planner",
-        "dependents",
-        "reads",
-        "fieldSelector",
-        "filter",
-        "runTimeout",
-        "priority",
-        "engine",
-        "onDelete",
-        "gatherFacts",
-    }
-    | {"cancelOnChange", "watchStatusChanges", "watchDependentsStatusChanges"}
+    {"planner", "dependents", "reads", "fieldSelector", "filter", "runTimeout", "priority", "engine", "onDelete"}
+    | {"cancelOnChange", "watchStatusChanges", "watchDependentsStatusChanges", "gatherFacts"}
 )
 _WITHOUT_PLANNER = (
     *("finalizer", "blacklist", "filter", "onDelete", "cancelOnChange", "watchStatusChanges"),

@@ -249,6 +249,32 @@ async def test_a_status_that_meets_another_writer_is_written_on_what_is_there() 
         assert s.engine.names() == ["a"]
 
 
+async def test_an_object_that_goes_before_its_run_begins_gets_none() -> None:
+    async with scene() as s:
+        path = "/apis/example.com/v1/namespaces/ns/widgets/a"
+        s.api.fail("PUT", path + "/status", code=404, reason="NotFound")
+        s.api.fail("GET", path, code=404, reason="NotFound")
+        s.api.put(widget())
+        await s.ends("gone")
+        assert s.engine.jobs == []
+
+
+async def test_an_object_whose_deletion_is_first_seen_when_its_status_is_written_is_finalized() -> None:
+    async with scene(FINALIZED) as s:
+        held = widget(finalizers=[FINALIZER])
+        s.api.frozen.clear()
+        s.api.put(held)
+        s.delete()
+        deleted = s.get() or {}
+        older = {name: value for name, value in deleted["metadata"].items() if name != "deletionTimestamp"}
+        older["resourceVersion"] = str(int(older["resourceVersion"]) - 1)
+        s.cache.apply(WATCH.primary[0], "ADDED", {**deleted, "metadata": older})
+        s.api.frozen.set()
+        await s.ends("cancelled")
+        await s.api.until(lambda: s.get() is None)
+        assert [job.role for job in s.engine.jobs] == ["cleanup"]
+
+
 async def test_a_status_that_is_always_faster_fails_the_turn_and_is_tried_again() -> None:
     async with scene() as s:
         s.api.fail("PUT", "/apis/example.com/v1/namespaces/ns/widgets/a/status", code=409, reason="Conflict", times=6)
@@ -509,6 +535,22 @@ async def test_a_kind_has_so_many_runs_at_a_time() -> None:
         s.engine.go.set()
         await s.ends("succeeded", 6)
         assert s.engine.most == 2
+
+
+async def test_a_run_that_waits_for_its_kind_is_not_begun_for_an_object_that_has_gone() -> None:
+    async with scene(replace(WATCH, max_concurrent=1)) as s:
+        s.engine.go.clear()
+        s.api.put(widget("first"))
+        await s.api.until(lambda: s.engine.running)
+        s.api.put(widget("second"))
+        await s.api.until(lambda: len(s.reconciler._runs._running) == 2)
+        s.api.remove("example.com/v1", "Widget", "ns", "second")
+        await s.api.until(lambda: s.cache.get("example.com/v1", "Widget", "ns", "second") is None)
+        s.engine.go.set()
+        await s.ends("succeeded")
+        await s.ends("cancelled")
+        assert s.engine.names() == ["first"]
+        assert s.engine.forgotten == ["example.com/v1/Widget/ns/second"]
 
 
 async def test_changes_of_the_status_start_a_run_where_asked_but_not_our_own() -> None:
