@@ -58,6 +58,11 @@ class Engine:
         return self._options.engine == "inline" and self._pool.fits
 
     @property
+    def python(self) -> str:
+        """The interpreter that has ansible-core."""
+        return self._options.python
+
+    @property
     def replaced(self) -> int:
         """How many workers were replaced."""
         return self._pool.replaced

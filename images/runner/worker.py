@@ -20,7 +20,7 @@ import sys
 import traceback
 from typing import Any, NoReturn
 
-from . import inline_tasks, play, surroundings
+from . import inline_tasks, kernel, play, surroundings, warm_modules
 
 PAGE_KIB = resource.getpagesize() // 1024
 
@@ -55,6 +55,7 @@ class Worker:
         before = surroundings.Surroundings()
         gc.disable()
         inline_tasks.use(bool(job["inline"]))
+        warm_modules.use(bool(job["inline"]))
         os.environ.update(job["environment"])
         try:
             result = self._runner.run(job, sink=self._send)
@@ -67,6 +68,7 @@ def main(connection: socket.socket, runner: play.PlayRunner) -> NoReturn:
     """Serve the connection and end the process; never returns into the zygote's code."""
     code = 1
     try:
+        kernel.forks_die_with_this()
         Worker(connection, runner).serve()
         code = 0
     except (BrokenPipeError, ConnectionResetError, KeyboardInterrupt):

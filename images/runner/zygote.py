@@ -14,7 +14,6 @@ It never executes a play itself: ansible-core starts threads for a play, and the
 from __future__ import annotations
 
 import argparse
-import ctypes
 import gc
 import json
 import os
@@ -22,44 +21,64 @@ import resource
 import select
 import signal
 import socket
+import subprocess
 import sys
 import time
 from contextlib import suppress
 from typing import Any
 
-from ansible_collections.playvirt.core.images.runner import surroundings
+from ansible_collections.playvirt.core.images.runner import kernel, surroundings
 
-PR_SET_PDEATHSIG = 1
-PR_SET_CHILD_SUBREAPER = 36
 PACKET_LIMIT = 65536
 OUT_OF_MEMORY_SCORE = 500
 LEASE_MILLISECONDS = 250
+FAILING_TIMES, FAILING_SECONDS = 3, 30.0
+HOST_MODULE = "ansible_collections.playvirt.core.images.runner.module_host"
 
 
-def die_with_parent(parent: int) -> None:
-    """Have the kernel kill this process when its parent ends; ends at once when that has happened already."""
-    ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:
-        os._exit(1)
+class HostStarter:
+    """Starts the module host when somebody asks it for something, and again after it ended; `asking` is the other end, for workers."""
 
+    def __init__(self, paths: list[str]) -> None:
+        self._paths = paths
+        self._failed: list[float] = []
+        self.requests, self.asking = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.pid = 0
 
-def own_orphans() -> None:
-    """Become the parent of everything below this process whose own parent ends, so that it can be found and ended."""
-    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1)
+    def start(self) -> None:
+        """Start it with its end of the socket, where the first request waits."""
+        command = [
+            sys.executable,
+            "-m",
+            HOST_MODULE,
+            "--control",
+            str(self.requests.fileno()),
+            "--parent",
+            str(os.getpid()),
+        ]
+        for path in self._paths:
+            command += ["--path", path]
+        self.pid = subprocess.Popen(command, pass_fds=[self.requests.fileno()], stdin=subprocess.DEVNULL).pid
 
-
-def stand_in_front(score: int) -> None:
-    """Where memory runs out, have the kernel end this process before those that did not raise their score."""
-    with suppress(OSError), open("/proc/self/oom_score_adj", "r+", encoding="ascii") as file:
-        if int(file.read()) < score:
-            file.seek(0)
-            file.write(str(score))
+    def ended(self, status: int) -> None:
+        """Note its end; where it fails again and again, the requests that wait are dropped, which fails their tasks."""
+        self.pid = 0
+        now = time.monotonic()
+        self._failed = [at for at in self._failed if now - at < FAILING_SECONDS] + ([now] if status else [])
+        if len(self._failed) < FAILING_TIMES:
+            return
+        with suppress(BlockingIOError):
+            while True:
+                _, descriptors, _, _ = socket.recv_fds(self.requests, 64, 4, socket.MSG_DONTWAIT)
+                for descriptor in descriptors:
+                    os.close(descriptor)
 
 
 class Zygote:
     """Answers the control socket and reaps the workers."""
 
-    def __init__(self, control: socket.socket, runner: Any, *, memory_kib: int) -> None:
+    def __init__(self, control: socket.socket, runner: Any, host: HostStarter, *, memory_kib: int) -> None:
+        self._host = host
         self._memory = memory_kib * 1024
         self._control = control
         self._runner = runner
@@ -77,6 +96,7 @@ class Zygote:
         poller = select.poll()
         poller.register(self._control, select.POLLIN)
         poller.register(self._wake_read, select.POLLIN)
+        poller.register(self._host.requests, select.POLLIN)
         try:
             while True:
                 # Short waits: poll's clock stands still while the machine sleeps, the lease's does not.
@@ -87,7 +107,10 @@ class Zygote:
                 if self._wake_read in ready:
                     with suppress(BlockingIOError):
                         os.read(self._wake_read, 512)
-                    self._reap()
+                    self._reap(poller)
+                if self._host.requests.fileno() in ready and not self._host.pid:
+                    poller.unregister(self._host.requests)  # it reads them itself now
+                    self._host.start()
                 if self._control.fileno() in ready and not self._answer():
                     return
         finally:
@@ -131,14 +154,15 @@ class Zygote:
             signal.set_wakeup_fd(-1)
             for number in self._inherited_signals:
                 signal.signal(number, signal.SIG_DFL)
-            die_with_parent(parent)
+            kernel.die_with_parent(parent)
             os.setsid()
-            own_orphans()
+            kernel.own_orphans()
             resource.setrlimit(resource.RLIMIT_DATA, (self._memory, resource.getrlimit(resource.RLIMIT_DATA)[1]))
-            stand_in_front(OUT_OF_MEMORY_SCORE)
+            kernel.stand_in_front(OUT_OF_MEMORY_SCORE)
             os.close(self._wake_read)
             os.close(self._wake_write)
             self._control.close()
+            self._host.requests.close()
             null = os.open(os.devnull, os.O_RDWR)
             os.dup2(null, 0)
             os.dup2(null, 1)
@@ -162,7 +186,7 @@ class Zygote:
                 with suppress(OSError):
                     os.killpg(pid, signal.SIGKILL)  # a worker leads its process group
 
-    def _reap(self) -> None:
+    def _reap(self, poller: select.poll) -> None:
         while True:
             try:
                 pid, status = os.waitpid(-1, os.WNOHANG)
@@ -170,9 +194,12 @@ class Zygote:
                 return
             if pid == 0:
                 return
+            if pid == self._host.pid:
+                self._host.ended(status)
+                poller.register(self._host.requests, select.POLLIN)
             identity = self._workers.pop(pid, None)
             if identity is None:
-                continue  # an orphan of a worker
+                continue  # the module host, or an orphan of a worker
             code = os.waitstatus_to_exitcode(status)
             text = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
             self._send({"exited": {"id": identity, "status": text}})
@@ -180,7 +207,7 @@ class Zygote:
 
     def _end_orphans(self) -> None:
         """What a dead worker has left running is ours now (subreaper) and is ended."""
-        known = set(self._workers)
+        known = {*self._workers, self._host.pid} - {0}
         kept = {pid for worker in known for pid in surroundings.descendants(worker)} | known
         for pid in surroundings.descendants(os.getpid()):
             if pid not in kept:
@@ -188,16 +215,18 @@ class Zygote:
                     os.kill(pid, signal.SIGKILL)
 
 
-def load(roles: list[str], playbooks: list[str]) -> tuple[Any, dict[str, Any]]:
-    """Import ansible-core and read the roles and playbooks; returns the play runner and what to tell the controller."""
+def load(roles: list[str], playbooks: list[str]) -> tuple[Any, HostStarter, dict[str, Any]]:
+    """Import ansible-core and read the roles and playbooks; returns the play runner, the module host and what to tell the controller."""
     import ansible
     from ansible.plugins.loader import init_plugin_loader
+    from ansible.utils.collection_loader import AnsibleCollectionConfig
 
     init_plugin_loader([])
     # This file came through PYTHONPATH; from here on ansible-core's own finder serves the collections, in all their paths.
     for name in [n for n in sys.modules if n.partition(".")[0] == "ansible_collections"]:
         del sys.modules[name]
-    from ansible_collections.playvirt.core.images.runner import compiled_templates, inline_tasks, play, worker  # noqa: F401
+    from ansible_collections.playvirt.core.images.runner import compiled_templates, inline_tasks, play, warm_modules
+    from ansible_collections.playvirt.core.images.runner import worker as worker  # forks have it
 
     play.configure()
     compiled_templates.install()
@@ -209,8 +238,10 @@ def load(roles: list[str], playbooks: list[str]) -> tuple[Any, dict[str, Any]]:
                 read(name)
             except Exception as error:
                 errors[name] = str(error)
+    host = HostStarter(list(AnsibleCollectionConfig.collection_paths))
+    warm_modules.install(host.asking)
     ready = {"inline": inline_tasks.install(), "ansible": ansible.__version__, "errors": errors}
-    return runner, ready
+    return runner, host, ready
 
 
 def main() -> None:
@@ -222,15 +253,15 @@ def main() -> None:
     parser.add_argument("--role", action="append", default=[])
     parser.add_argument("--playbook", action="append", default=[])
     arguments = parser.parse_args()
-    die_with_parent(arguments.parent)
-    own_orphans()
+    kernel.die_with_parent(arguments.parent)
+    kernel.own_orphans()
     control = socket.socket(fileno=arguments.control)
     control.set_inheritable(False)
-    runner, ready = load(arguments.role, arguments.playbook)
+    runner, host, ready = load(arguments.role, arguments.playbook)
     gc.collect()
     gc.freeze()
     control.send(json.dumps({"ready": ready}).encode())
-    Zygote(control, runner, memory_kib=arguments.memory_kib).serve()
+    Zygote(control, runner, host, memory_kib=arguments.memory_kib).serve()
 
 
 if __name__ == "__main__":
