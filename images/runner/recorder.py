@@ -119,7 +119,7 @@ class Recorder(CallbackBase):  # type: ignore[misc]
             "task": str(task.name or task.action),
             "action": str(task.action),
             "status": status,
-            "msg": failure_message(content),
+            "msg": failure_message(content, failed=status in ("failed", "ignored", "unreachable")),
             "duration": round(time.monotonic() - self._started, 6),
         }
         if status in ("failed", "unreachable"):
@@ -149,13 +149,13 @@ class Recorder(CallbackBase):  # type: ignore[misc]
                 self.periods.append(str(item["period"])[:100])
 
 
-def failure_message(result: Mapping[str, Any]) -> str:
-    """What a result says for people, at most MESSAGE_LIMIT characters; of a loop what its failed items say."""
+def failure_message(result: Mapping[str, Any], *, failed: bool) -> str:
+    """What a result says for people, at most MESSAGE_LIMIT characters; of a loop that failed what its failed items say."""
     message = result.get("censored") or result.get("msg") or result.get("skip_reason") or ""
     items = result.get("results")
-    if isinstance(items, list) and (result.get("failed") or not message):
-        failed = [i for i in items if isinstance(i, Mapping) and i.get("failed")]
-        message = "; ".join(failure_message(item) for item in failed[:FAILURES_LIMIT]) or message
+    if isinstance(items, list) and (failed or not message):
+        broken = [i for i in items if isinstance(i, Mapping) and i.get("failed")]
+        message = "; ".join(failure_message(item, failed=True) for item in broken[:FAILURES_LIMIT]) or message
     return (message if isinstance(message, str) else str(message))[:MESSAGE_LIMIT]
 
 

@@ -52,7 +52,7 @@ async def test_every_engine_gives_the_same_events_and_results(core: str, tmp_pat
     expected = {
         "Tell what failed": "Fail first: the first failure of one",
         "See the group": "another",
-        "Use a filter and a lookup of the role": "LOUD [0, 1, 2]",
+        "Use a filter and a lookup of the role": "LOUD [[0, 1, 2]]",
         "Tell which variable wins": f"vars task {TEXT}",
         "Clean up inside": "not three but 2",
         "Fail some items": "no b",
