@@ -154,7 +154,8 @@ def failure_message(result: Mapping[str, Any], *, failed: bool) -> str:
     message = result.get("censored") or result.get("msg") or result.get("skip_reason") or ""
     items = result.get("results")
     if isinstance(items, list) and (failed or not message):
-        broken = [i for i in items if isinstance(i, Mapping) and i.get("failed")]
+        # ansible-core 2.21 leaves `failed` out of what callbacks see, but every failed item has an exception.
+        broken = [i for i in items if isinstance(i, Mapping) and (i.get("failed") or i.get("exception"))]
         message = "; ".join(failure_message(item, failed=True) for item in broken[:FAILURES_LIMIT]) or message
     return (message if isinstance(message, str) else str(message))[:MESSAGE_LIMIT]
 
