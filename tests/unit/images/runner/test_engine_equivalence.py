@@ -18,7 +18,10 @@ from ansible_collections.playvirt.core.images.runner import engine
 from ansible_collections.playvirt.core.tests.unit.images.runner.engines import ROLES, Run, started
 
 TEXT = "{{ 1 + 1 }} {% raw %}"
-BECOME = {"ANSIBLE_BECOME_PLUGINS": str(ROLES / "many_features" / "become_plugins")}
+BECOME = {
+    "ANSIBLE_BECOME_PLUGINS": str(ROLES / "many_features" / "become_plugins"),
+    "ANSIBLE_BECOME_ALLOW_SAME_USER": "True",
+}
 
 
 def variables(directory: Path) -> dict[str, Any]:
