@@ -190,7 +190,8 @@ def main() -> None:
     kernel.own_orphans()
     control = socket.socket(fileno=arguments.control)
     control.set_inheritable(False)
-    sys.path.extend(path for path in arguments.path if path not in sys.path)
+    # The collections' paths in ansible-core's order: of two places that have a collection the first counts.
+    sys.path[:] = [*arguments.path, *(path for path in sys.path if path not in arguments.path)]
     preload()
     gc.collect()
     gc.disable()

@@ -48,7 +48,8 @@ async def plain(shared: engine.Engine) -> Results:
 async def results(found: engine.Engine, name: str, role: str = "") -> Results:
     """The results by task; each of ansible-core's own ways to start a module takes a second, so this is done once."""
     tasks: list[Mapping[str, Any]] = []
-    another = str(Path(found.python).with_name("python3"))
+    own = Path(found.python)
+    another = str(own.with_name("python3" if own.name == "python" else "python"))
     brief = name == "fork"
     hows = ["fail", "raise"] if brief else ["fail", "raise", "kill", "garbage", "flood"]
     variables = {"text": "{{ 1 + 1 }} \U0001f600", "another_python": another, "brief": brief, "hows": hows}
