@@ -11,7 +11,8 @@ watch, no cache, no status writes and no proxy, all of which ansible-operator pa
 them.
 
 Scenarios: `action1`, `action10`: one and ten tasks of an action plugin that does nothing. `k8s10`: ten kubernetes.core.k8s tasks that find their
-objects unchanged, since the warm-up has made them. `same_job`: ten such objects kept in order, there with kubernetes.core, here with this collection's module. A ratio is ours
+objects unchanged, since the warm-up has made them. `same_job`: ten such objects kept in order, there with kubernetes.core, here with this
+collection's module. A ratio is ours
 over the peer's reconciles per second, of the medians of the rounds. `event_to_task_*_ms`: the runner idle, one object at a time: from the answer to
 the create request to the first task. `idle_mib`: PSS of all the runner's processes, before any play.
 """
