@@ -19,6 +19,8 @@ from ansible_collections.playvirt.core.tests.e2e import nodes, waiting
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 STATE = ROOT / ".cluster"
 INSTALLATION = "kubevirt"
+#: limits are for machines several times slower than ours: only what fails reaches them
+COMMAND_SECONDS = 240
 _LOG_LINES = 20
 COMPONENTS = ("virt-operator", "virt-controller", "virt-handler")
 
@@ -49,7 +51,7 @@ class Cluster:
         }
 
     def run(
-        self, *argv: str, stdin: str | None = None, seconds: float = 60, check: bool = True
+        self, *argv: str, stdin: str | None = None, seconds: float = COMMAND_SECONDS, check: bool = True
     ) -> subprocess.CompletedProcess[str]:
         """A command of the machine on this cluster; with `check` it has to succeed."""
         done = subprocess.run(
@@ -68,7 +70,9 @@ class Cluster:
         )
         return done
 
-    def kubectl(self, *arguments: str, stdin: str | None = None, seconds: float = 60, check: bool = True) -> str:
+    def kubectl(
+        self, *arguments: str, stdin: str | None = None, seconds: float = COMMAND_SECONDS, check: bool = True
+    ) -> str:
         """What kubectl prints on standard output."""
         return self.run("kubectl", *arguments, stdin=stdin, seconds=seconds, check=check).stdout
 
@@ -139,7 +143,7 @@ class Cluster:
 
     def playbook(self, name: str, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """A playbook of the collection, run as an administrator does on the laptop."""
-        return self.run("ansible-playbook", f"playvirt.core.{name}", *arguments, seconds=120, check=check)
+        return self.run("ansible-playbook", f"playvirt.core.{name}", *arguments, seconds=300, check=check)
 
     def nodes(self) -> dict[str, nodes.Node]:
         """Every node of the embedded cluster by name, seen from the machine that it runs on."""

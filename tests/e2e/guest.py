@@ -88,21 +88,21 @@ class Guest:
             self._text = self._text[match.end() :]
             return match
 
-    def log_in(self, user: str, password: str, *, seconds: float = 120) -> None:
+    def log_in(self, user: str, password: str, *, seconds: float = 300) -> None:
         """Log in at the prompt, which the guest has to reach in time."""
         self._type("\n")
         self.expect(r"login: \Z", seconds, nudge="\n")
         self._type(f"{user}\n")
-        self.expect(r"[Pp]assword: ", 30)
+        self.expect(r"[Pp]assword: ", 120)
         self._type(f"{password}\n")
         answer = self.expect(r"[$#] \Z|incorrect", 60)
         assert answer.group() != "incorrect", f"{self._what}: user {user} cannot log in"
         # From here the guest reads lines without echo and without an editor that repaints them.
         # It says so once it does; the quotes keep the echo of this very line from saying it.
         self._type('stty -echo; echo "listen"ing; while IFS= read -r line; do eval "$line"; done\n')
-        self.expect(r"^listening$", 30)
+        self.expect(r"^listening$", 120)
 
-    def run(self, command: str, *, seconds: float = 60, check: bool = True) -> str:
+    def run(self, command: str, *, seconds: float = 180, check: bool = True) -> str:
         """What a command prints, on both outputs, without spaces at its end."""
         self._commands += 1
         mark = f"mark-{self._commands}"

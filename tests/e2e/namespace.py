@@ -17,9 +17,9 @@ from ansible_collections.playvirt.core.tests.e2e import waiting
 
 Object = clusters.Object
 
-START_SECONDS = 90
-BOOT_SECONDS = 120
-END_SECONDS = 90
+START_SECONDS = 240
+BOOT_SECONDS = 300
+END_SECONDS = 240
 #: a static busybox has a resolver of its own in nslookup alone
 _FETCH = """
 address=$(nslookup "$1" | awk '/^Name/ {found = 1} found && /^Address/ {print $2; exit}')
@@ -46,7 +46,13 @@ class Namespace:
         """`kubectl apply`."""
         self.kubectl("apply", "-f", "-", stdin=json.dumps(obj))
 
-    def kubectl(self, *arguments: str, stdin: str | None = None, seconds: float = 60, check: bool = True) -> str:
+    def kubectl(
+        self,
+        *arguments: str,
+        stdin: str | None = None,
+        seconds: float = clusters.COMMAND_SECONDS,
+        check: bool = True,
+    ) -> str:
         """What kubectl prints, asked in this namespace."""
         return self.cluster.kubectl("--namespace", self.name, *arguments, stdin=stdin, seconds=seconds, check=check)
 

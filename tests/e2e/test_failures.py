@@ -55,7 +55,7 @@ def test_image_without_disk(namespace: namespaces.Namespace, diskless_image: str
     obj = {"kind": "VirtualMachineInstance", "metadata": {"name": NAME, "namespace": namespace.name}}
     where = ["--namespace", clusters.INSTALLATION, handler["metadata"]["name"], "--container=virt-handler", "--"]
     play = ["ansible-playbook", "playvirt.core.reconcile", "-e", json.dumps(obj), "-e", "reconcile_role=domain"]
-    done = namespace.cluster.run("kubectl", "exec", *where, *play, seconds=120, check=False)
+    done = namespace.cluster.run("kubectl", "exec", *where, *play, check=False)
     assert done.returncode == 2, done.stdout + done.stderr
     assert NO_DISK in done.stdout
 
@@ -73,7 +73,7 @@ def test_guest_that_fits_nowhere(namespace: namespaces.Namespace) -> None:
         machine = namespace.find("VirtualMachine", NAME) or {}
         return str((machine.get("status") or {}).get("printableStatus"))
 
-    namespace.wait_for("status ErrorUnschedulable", 30, lambda: status() == "ErrorUnschedulable")
+    namespace.wait_for("status ErrorUnschedulable", 120, lambda: status() == "ErrorUnschedulable")
 
 
 def test_plain_playbook(namespace: namespaces.Namespace, without_controllers: None, tmp_path: pathlib.Path) -> None:
@@ -92,7 +92,7 @@ def test_plain_playbook(namespace: namespaces.Namespace, without_controllers: No
     def is_judged() -> bool:
         return clusters.condition(namespace.find("Pod", name), "PodScheduled").get("status") == "False"
 
-    namespace.wait_for("judgement of the scheduler", 30, is_judged)
+    namespace.wait_for("judgement of the scheduler", 120, is_judged)
 
     done = namespace.cluster.playbook("reconcile", "-e", f"@{manifest}", check=False)
     assert done.returncode == 2, done.stdout + done.stderr

@@ -14,7 +14,8 @@ from ansible_collections.playvirt.core.tests.e2e import cluster as clusters
 from ansible_collections.playvirt.core.tests.e2e import machines
 from ansible_collections.playvirt.core.tests.e2e import namespace as namespaces
 
-TAKEOVER_SECONDS = 30
+TAKEOVER_SECONDS = 120
+STANDBY_SECONDS = 240
 INSTALLED = ("Deployment", "DaemonSet", "ServiceAccount", "Role", "RoleBinding")
 
 
@@ -59,7 +60,7 @@ def test_standby_takes_over(namespace: namespaces.Namespace) -> None:
     def has_standby() -> bool:
         return len(cluster.component_pods("virt-controller")) == 2 and cluster.is_ready()
 
-    cluster.wait_for("a new standby", 120, has_standby)
+    cluster.wait_for("a new standby", STANDBY_SECONDS, has_standby)
 
 
 def versions(cluster: clusters.Cluster) -> dict[str, str]:
@@ -76,7 +77,7 @@ def test_install_again(cluster: clusters.Cluster) -> None:
     """`make install-playvirt` on an installation that is up to date changes nothing."""
     before = versions(cluster)
     assert len(before) > 5
-    done = cluster.run("make", "install-playvirt", seconds=300)
+    done = cluster.run("make", "install-playvirt", seconds=600)
     recap = re.search(r"^localhost\s*:.*\bchanged=(\d+)\b.*\bfailed=(\d+)\b", done.stdout, re.MULTILINE)
     assert recap is not None, done.stdout
     assert recap.groups() == ("0", "0"), done.stdout
@@ -87,7 +88,7 @@ def test_uninstall_refuses(namespace: namespaces.Namespace) -> None:
     """`make uninstall-playvirt` stops while an instance exists, and says which and what to do."""
     namespace.create(machines.instance("in-the-way", node_selector={"nowhere": "at-all"}))
     before = versions(namespace.cluster)
-    done = namespace.cluster.run("make", "uninstall-playvirt", seconds=120, check=False)
+    done = namespace.cluster.run("make", "uninstall-playvirt", seconds=300, check=False)
     assert done.returncode != 0
     assert "in-the-way" in done.stdout
     assert "FORCE=1" in done.stdout

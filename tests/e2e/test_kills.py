@@ -26,7 +26,7 @@ IN_EVERY_RUN = {
     ("libvirtd", "starting"),
     ("qemu", "running"),
 }
-AGAIN_SECONDS = 180
+AGAIN_SECONDS = 480
 #: after so long the kubelet starts a container that failed without a pause again
 FORGIVEN_SECONDS = 600
 
@@ -61,14 +61,14 @@ def forgive(cluster: clusters.Cluster, component: str) -> None:
             now = {pod["metadata"]["uid"] for pod in cluster.component_pods(component)}
             return not now & gone and cluster.is_ready()
 
-        cluster.wait_for(f"new pods of {component}", 120, is_replaced)
+        cluster.wait_for(f"new pods of {component}", AGAIN_SECONDS, is_replaced)
 
 
 def kill_component(namespace: namespaces.Namespace, component: str, stage: str) -> None:
     """Kill virt-handler on every node, or the active virt-controller; return when it works again."""
     cluster = namespace.cluster
     if stage == "starting" and component == "virt-controller":
-        namespace.wait_for("instance", 60, lambda: namespace.instance(IMMORTAL))
+        namespace.wait_for("instance", namespaces.START_SECONDS, lambda: namespace.instance(IMMORTAL))
     elif stage == "starting":
         namespace.wait_for("launcher's process", 60, lambda: processes(namespace, MORTAL, "launcher"))
     pods = [pod["metadata"] for pod in cluster.component_pods(component)]
@@ -102,7 +102,7 @@ def kill_in_pod(namespace: namespaces.Namespace, name: str, program: str) -> Non
         now = processes(namespace, name, program)
         return found[0] not in now and bool(now or program != "libvirtd")
 
-    namespace.wait_for(f"{program} of {name} is gone", 30, is_over)
+    namespace.wait_for(f"{program} of {name} is gone", 120, is_over)
 
 
 def check_outlived(namespace: namespaces.Namespace, before: dict[str, set[int]], uids: dict[str, str]) -> None:

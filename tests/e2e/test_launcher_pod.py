@@ -21,14 +21,14 @@ import pytest
 HERE = pathlib.Path(__file__).parent
 STATE = HERE.parents[1] / ".cluster"
 NAMESPACE = "playvirt-e2e-launcher"
-GUEST_SECONDS = 120
-END_SECONDS = 60
+GUEST_SECONDS = 300
+END_SECONDS = 240
 CAPABILITIES = ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")
 
 
 def kubectl(*arguments: str, stdin: str | None = None, check: bool = True) -> str:
     argv = ["kubectl", "--namespace", NAMESPACE, *arguments]
-    done = subprocess.run(argv, input=stdin, capture_output=True, text=True, timeout=180, check=False)
+    done = subprocess.run(argv, input=stdin, capture_output=True, text=True, timeout=400, check=False)
     assert not check or done.returncode == 0, f"{' '.join(argv)}: {done.stderr}"
     return done.stdout
 
@@ -134,7 +134,7 @@ def node() -> Iterator[str]:
     kubectl("create", "namespace", NAMESPACE)
     kubectl("create", "configmap", "launcher-node", f"--from-file={HERE / 'launcher_node.py'}")
     kubectl("apply", "-f", "-", stdin=render("launcher-node.yaml", **images()))
-    kubectl("wait", "--for=condition=Ready", "pod/node", "--timeout=120s")
+    kubectl("wait", "--for=condition=Ready", "pod/node", "--timeout=300s")
     yield kubectl("get", "pod", "node", "-o", "jsonpath={.spec.nodeName}")
     kubectl("delete", "namespace", NAMESPACE, "--wait=false")
 
@@ -199,7 +199,7 @@ def test_killed(node: str, program: str, code: int, reason: str | None) -> None:
 
 
 def test_fence_falls_without_renewals(node: str) -> None:
-    launcher = Launcher(node, fence_seconds=4)
+    launcher = Launcher(node, fence_seconds=10)
     launcher.start()
     launcher.ask("stop_renewing")
     phase, containers = launcher.end()

@@ -24,7 +24,7 @@ def test_machines_on_every_node(namespace: namespaces.Namespace) -> None:
     for name in names:
         namespace.apply(machines.machine(f"on-{name}", node_selector={"kubernetes.io/hostname": name}))
     for name in names:
-        found = namespace.wait_running(f"on-{name}", seconds=180)
+        found = namespace.wait_running(f"on-{name}", seconds=480)
         assert found["status"]["nodeName"] == name
         assert found["metadata"]["labels"]["kubevirt.io/nodeName"] == name
         assert len(nodes.qemus(namespace.name, f"on-{name}")) == 1

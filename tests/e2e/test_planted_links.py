@@ -29,7 +29,7 @@ def in_handler(cluster: clusters.Cluster, node_name: str, *argv: str) -> subproc
     handlers = cluster.component_pods("virt-handler")
     [handler] = [each for each in handlers if each["spec"]["nodeName"] == node_name]
     where = ["--namespace", clusters.INSTALLATION, handler["metadata"]["name"], "--container=virt-handler", "--"]
-    return cluster.run("kubectl", "exec", *where, *argv, seconds=60, check=False)
+    return cluster.run("kubectl", "exec", *where, *argv, check=False)
 
 
 def test_link_in_place_of_the_libvirt_socket(namespace: namespaces.Namespace) -> None:

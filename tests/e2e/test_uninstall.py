@@ -16,7 +16,8 @@ from ansible_collections.playvirt.core.tests.e2e import namespace as namespaces
 
 pytestmark = pytest.mark.full
 
-_MAKE_SECONDS = 300
+_MAKE_SECONDS = 700
+_GONE_SECONDS = 180
 _MANAGED = "app.kubernetes.io/managed-by=playvirt"
 _DEPLOYED = ("Deployment", "DaemonSet", "ServiceAccount", "Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding")
 
@@ -31,7 +32,7 @@ def installed_again(cluster: clusters.Cluster) -> Iterator[clusters.Cluster]:
 def install(cluster: clusters.Cluster) -> None:
     """`make install-playvirt`, which waits until everything is deployed."""
     cluster.run("make", "install-playvirt", seconds=_MAKE_SECONDS)
-    cluster.wait_for("playvirt works", 120, cluster.is_ready)
+    cluster.wait_for("playvirt works", 300, cluster.is_ready)
 
 
 def leftovers(cluster: clusters.Cluster) -> list[str]:
@@ -56,7 +57,7 @@ def test_uninstall_keeps_stopped_machines(installed_again: clusters.Cluster, nam
     before = definitions(cluster)
     assert len(before) >= 3
     cluster.run("make", "uninstall-playvirt", seconds=_MAKE_SECONDS)
-    cluster.wait_for("the installation is gone", 60, lambda: not leftovers(cluster))
+    cluster.wait_for("the installation is gone", _GONE_SECONDS, lambda: not leftovers(cluster))
     assert definitions(cluster) == before
     assert namespace.find("VirtualMachine", "kept") is not None
     again = cluster.run("make", "uninstall-playvirt", seconds=_MAKE_SECONDS)
@@ -75,7 +76,7 @@ def test_forced_uninstall_stops_guests(installed_again: clusters.Cluster, namesp
     cluster.run("make", "uninstall-playvirt", "FORCE=1", seconds=_MAKE_SECONDS)
     assert not leftovers(cluster)
     assert namespace.instance("running") is not None
-    left = fencing.FENCE_SECONDS + 15
+    left = fencing.FENCE_SECONDS + 60
     cluster.wait_for("the guest is off", left, lambda: not nodes.qemus(namespace.name, "running"))
     install(cluster)
     namespace.wait_running("running", other_than=first)

@@ -20,7 +20,7 @@ from ansible_collections.playvirt.core.tests.e2e import namespace as namespaces
 
 NAME = "story"
 PASSWORD = "correct-horse"
-GRACE_SECONDS = 30
+GRACE_SECONDS = 120
 USER_DATA = f"""#cloud-config
 hostname: teller
 user: ada
@@ -71,7 +71,7 @@ def test_service(running: namespaces.Namespace) -> None:
     """A web server in the guest answers another pod that asks the Service by its name."""
     running.apply(machines.service("web", app=NAME, port=80))
     running.apply(machines.client_pod("client"))
-    running.kubectl("wait", "--for=condition=Ready", "pod/client", "--timeout=60s", seconds=70)
+    running.kubectl("wait", "--for=condition=Ready", "pod/client", "--timeout=180s")
 
     answer = running.wait_for("answer of the guest", namespaces.BOOT_SECONDS, lambda: running.fetch("client", "web"))
     assert answer == "teller is a playvirt guest"
@@ -108,7 +108,7 @@ def stop_and_watch(namespace: namespaces.Namespace) -> tuple[float, list[tuple[b
     namespace.set_run_strategy(NAME, "Halted")
     ran_for, seen = 0.0, [(True, True)]
     while seen[-1] != (False, False):
-        assert time.monotonic() < begun + GRACE_SECONDS + 60, f"it does not stop; seen {seen}\n{namespace.explain()}"
+        assert time.monotonic() < begun + GRACE_SECONDS + 240, f"it does not stop; seen {seen}\n{namespace.explain()}"
         is_on = bool(nodes.qemus(namespace.name, NAME))
         is_there = namespace.instance(NAME) is not None
         if not is_there:
@@ -137,7 +137,7 @@ def test_stop_and_start(namespace: namespaces.Namespace) -> None:
     assert "Power down" in printed
     reasons = [event["reason"] for event in namespace.find_all("Event") if event["involvedObject"]["name"] == NAME]
     assert "ShuttingDown" in reasons
-    namespace.wait_for("status Stopped", 30, lambda: printable_status(namespace) == "Stopped")
+    namespace.wait_for("status Stopped", 120, lambda: printable_status(namespace) == "Stopped")
 
     namespace.set_run_strategy(NAME, "Always")
     second = namespace.wait_running(NAME, other_than=first["metadata"]["uid"])

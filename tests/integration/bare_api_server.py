@@ -32,7 +32,7 @@ import yaml
 from ansible_collections.playvirt.core.plugins.module_utils.cluster import pki
 
 ROOT = pathlib.Path(__file__).parents[2]
-START_SECONDS = 90.0
+START_SECONDS = 240.0
 ADMIN = "admin"
 _ETCD = pathlib.Path("/usr/bin/etcd")
 _LAST_LINES = 20
@@ -206,7 +206,7 @@ class BareAPIServer:
         *,
         user: str = ADMIN,
         content_type: str = "application/json",
-        timeout: float = 30.0,
+        timeout: float = 120.0,
     ) -> Any:
         """One request by hand; returns the decoded JSON, or the text where it is none. Raises APIServerError, OSError."""
         headers = {"Authorization": f"Bearer {self._tokens[user]}", "Content-Type": content_type}
@@ -241,7 +241,7 @@ class BareAPIServer:
                 raise
         return str(crd["metadata"]["name"])
 
-    def wait_crd(self, name: str, seconds: float = 30.0) -> None:
+    def wait_crd(self, name: str, seconds: float = 120.0) -> None:
         """Wait until a CRD is Established and a list of it is answered in every served version."""
         deadline = time.monotonic() + seconds
         while True:

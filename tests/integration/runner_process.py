@@ -248,7 +248,7 @@ class RunnerProcess:
                 self.signal(signal.SIGCONT)
                 self.signal(signal.SIGTERM)
         try:
-            return self.wait(45)
+            return self.wait(90)
         except subprocess.TimeoutExpired:
             self._process.kill()
             return self.wait()
@@ -256,7 +256,7 @@ class RunnerProcess:
     def get(self, path: str) -> tuple[int, str]:
         """Ask its health port: status and text; (0, reason) where it does not answer."""
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self._port}{path}", timeout=10) as answer:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self._port}{path}", timeout=30) as answer:
                 return answer.status, answer.read().decode()
         except urllib.error.HTTPError as error:
             with error:

@@ -30,7 +30,7 @@ pytestmark = [
 ]
 
 POD_ADDRESS, PEER_ADDRESS, GUEST_ADDRESS = "10.9.9.2", "10.9.9.1", "10.0.2.2"
-ASK = "import socket, sys; s = socket.create_connection((sys.argv[1], int(sys.argv[2])), 3); print(s.makefile().readline())"
+ASK = "import socket, sys; s = socket.create_connection((sys.argv[1], int(sys.argv[2])), 15); print(s.makefile().readline())"
 ANSWER = """
 import socket
 server = socket.create_server(("0.0.0.0", int(__import__("sys").argv[1])))
@@ -69,7 +69,7 @@ class Namespace:
 
     def run(self, script: str) -> str:
         ended = subprocess.run(
-            [*self._enter, "sh", "-euc", script], capture_output=True, text=True, timeout=20, check=False
+            [*self._enter, "sh", "-euc", script], capture_output=True, text=True, timeout=60, check=False
         )
         assert ended.returncode == 0, ended.stderr
         return ended.stdout
@@ -84,7 +84,7 @@ class Namespace:
     def ask(self, address: str, port: int) -> str:
         """What the server at an address answers, or the name of the error."""
         command = [*self._enter, sys.executable, "-c", ASK, address, str(port)]
-        ended = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
+        ended = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
         return ended.stdout.strip() or ended.stderr.splitlines()[-1].partition(":")[0]
 
     def end(self) -> None:

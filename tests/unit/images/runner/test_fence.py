@@ -17,7 +17,7 @@ from ansible_collections.playvirt.core.plugins.module_utils.api import errors
 from ansible_collections.playvirt.core.tests.unit.fakes import kube_api
 
 CONFIG = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"namespace": "ns", "name": "c"}, "data": {"a": "1"}}
-# A controller that is stopped (by itself, at a known moment) with a lease for another second; `renewed` says whether it goes on in time.
+# A controller that is stopped (by itself, at a known moment) with a lease for another three seconds; or that renews it in time, for four.
 CONTROLLER = textwrap.dedent("""
     import asyncio, os, signal, sys
     from ansible_collections.playvirt.core.images.runner import engine, lease
@@ -25,13 +25,13 @@ CONTROLLER = textwrap.dedent("""
     async def main():
         found = engine.Engine(engine.EngineOptions(roles=("widget",), environment={"ANSIBLE_ROLES_PATH": sys.argv[1]}, workers=1))
         await found.start()
-        found.live_until(lease.boot_time() + 1)
+        found.live_until(lease.boot_time() + 3)
         print(*found.pids, flush=True)
         if sys.argv[2] == "stopped":
             os.kill(os.getpid(), signal.SIGSTOP)
-        for _ in range(8):
+        for _ in range(16):
             await asyncio.sleep(0.25)
-            found.live_until(lease.boot_time() + 1)
+            found.live_until(lease.boot_time() + 3)
         await found.close()
 
     asyncio.run(main())
@@ -44,7 +44,7 @@ def controller(how: str) -> tuple[int, list[int]]:
     command = [sys.executable, "-c", CONTROLLER, str(roles), how]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     try:
-        out, _ = process.communicate(timeout=60)
+        out, _ = process.communicate(timeout=240)
     finally:
         process.kill()
         process.wait()
@@ -55,7 +55,7 @@ def test_a_stopped_controller_is_killed_with_its_workers_when_the_lease_has_pass
     code, pids = controller("stopped")
     assert code == -signal.SIGKILL
     assert len(pids) == 2
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 30
     while any(os.path.exists(f"/proc/{pid}") for pid in pids) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert not [pid for pid in pids if os.path.exists(f"/proc/{pid}")]
