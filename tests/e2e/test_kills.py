@@ -70,7 +70,8 @@ def kill_component(namespace: namespaces.Namespace, component: str, stage: str) 
     if stage == "starting" and component == "virt-controller":
         namespace.wait_for("instance", namespaces.START_SECONDS, lambda: namespace.instance(IMMORTAL))
     elif stage == "starting":
-        namespace.wait_for("launcher's process", 60, lambda: processes(namespace, MORTAL, "launcher"))
+        what = "launcher's process"
+        namespace.wait_for(what, namespaces.START_SECONDS, lambda: processes(namespace, MORTAL, "launcher"))
     pods = [pod["metadata"] for pod in cluster.component_pods(component)]
     if component == "virt-controller":
         pods = [pod for pod in pods if pod["name"] == cluster.active_controller()]
@@ -95,7 +96,8 @@ def processes(namespace: namespaces.Namespace, name: str, program: str) -> list[
 
 def kill_in_pod(namespace: namespaces.Namespace, name: str, program: str) -> None:
     """Kill a process of the machine's launcher pod as soon as it is there; return when it is gone, and libvirtd back."""
-    found = namespace.wait_for(f"process {program} of {name}", 90, lambda: processes(namespace, name, program))
+    what = f"process {program} of {name}"
+    found = namespace.wait_for(what, namespaces.START_SECONDS, lambda: processes(namespace, name, program))
     found[0].kill()
 
     def is_over() -> bool:
@@ -143,13 +145,13 @@ def test_kill(namespace: namespaces.Namespace, target: str, stage: str) -> None:
                 kill_in_pod(namespace, name, target)
         if target in OUTLIVED and stage == "running":
             check_outlived(namespace, before, uids)
-        elif target in OUTLIVED:
+        elif target in COMPONENTS:
             for name in (IMMORTAL, MORTAL):
                 namespace.wait_running(name, seconds=AGAIN_SECONDS)
         else:
-            check_ended(
-                namespace, uids if stage == "running" else {}, may_recover=(target, stage) == ("qemu", "starting")
-            )
+            # The kill may come before there is a QEMU, or while libvirtd starts one, which then goes with it.
+            may_recover = stage == "starting" and target in ("libvirtd", "qemu")
+            check_ended(namespace, uids if stage == "running" else {}, may_recover=may_recover)
         namespace.kubectl("delete", "vm,vmi", "--all", "--wait=false")
         for name in (IMMORTAL, MORTAL):
             namespace.wait_gone("VirtualMachineInstance", name)

