@@ -121,7 +121,8 @@ class Cluster:
         pods = [pod for component in COMPONENTS for pod in self.component_pods(component)]
         ready = {pod["metadata"]["name"] for pod in pods if condition(pod, "Ready").get("status") == "True"}
         handlers = [name for name in ready if name.startswith("virt-handler-")]
-        return self.active_controller() in ready and len(handlers) == len(self.find_all("Node"))
+        has_operator = any(name.startswith("virt-operator-") for name in ready)
+        return has_operator and self.active_controller() in ready and len(handlers) == len(self.find_all("Node"))
 
     def wait_for(self, what: str, seconds: float, look: Callable[[], Any]) -> Any:
         """What `look` returns once it is true; on time-out the message has the logs of playvirt's processes."""

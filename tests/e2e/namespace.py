@@ -32,11 +32,13 @@ class Namespace:
     """A namespace with a name of its own."""
 
     def __init__(self, cluster: clusters.Cluster, story: str) -> None:
-        """Create it; its name begins with the story's."""
+        """Create it, ready for pods; its name begins with the story's."""
         self.cluster = cluster
         start = re.sub(r"[^a-z0-9]+", "-", story.lower()).strip("-")[:40]
         self.name = f"e2e-{start}-{uuid.uuid4().hex[:5]}"
         cluster.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": self.name}})
+        # No pod can be made before its account, which a controller makes.
+        cluster.wait_for("service account", 60, lambda: cluster.find("ServiceAccount", "default", self.name))
 
     def create(self, obj: Mapping[str, Any]) -> Object:
         """The object as created in this namespace."""

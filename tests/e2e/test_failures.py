@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import pathlib
+from collections.abc import Callable
 
 import pytest
 from ansible_collections.playvirt.core.tests.e2e import cluster as clusters
@@ -26,11 +27,14 @@ def synchronized(namespace: namespaces.Namespace, name: str = NAME) -> clusters.
     return clusters.condition(namespace.instance(name), "Synchronized")
 
 
-def wait_for_message(namespace: namespaces.Namespace) -> str:
-    """The message of Synchronized=False, once it is there."""
-    what = f"condition Synchronized=False of {NAME}"
-    namespace.wait_for(what, 90, lambda: synchronized(namespace).get("status") == "False")
-    return str(synchronized(namespace)["message"])
+def wait_for_message(namespace: namespaces.Namespace, is_expected: Callable[[str], bool]) -> None:
+    """Wait until Synchronized is False with such a message; another trouble may come and go before."""
+
+    def is_told() -> bool:
+        told = synchronized(namespace)
+        return told.get("status") == "False" and is_expected(told["message"])
+
+    namespace.wait_for(f"condition Synchronized=False of {NAME} with the expected message", 240, is_told)
 
 
 @pytest.fixture
@@ -45,7 +49,7 @@ def diskless_image(cluster: clusters.Cluster, tmp_path: pathlib.Path) -> str:
 def test_image_without_disk(namespace: namespaces.Namespace, diskless_image: str) -> None:
     """The instance says in which task it fails and why, and role domain says the same when it is run by hand on the node."""
     namespace.apply(machines.machine(NAME, image=diskless_image))
-    assert wait_for_message(namespace) == NO_DISK
+    wait_for_message(namespace, lambda told: told == NO_DISK)
     assert namespace.phase(NAME) == "Scheduled"
 
     pod = namespace.launcher(NAME)
@@ -63,9 +67,7 @@ def test_image_without_disk(namespace: namespaces.Namespace, diskless_image: str
 def test_guest_that_fits_nowhere(namespace: namespaces.Namespace) -> None:
     """The machine is ErrorUnschedulable, and the instance has the scheduler's words under the name of the task."""
     namespace.apply(machines.machine(NAME, memory=TOO_MUCH))
-    message = wait_for_message(namespace)
-    assert message.startswith(NO_NODE)
-    assert "Insufficient memory" in message
+    wait_for_message(namespace, lambda told: told.startswith(NO_NODE) and "Insufficient memory" in told)
     scheduled = clusters.condition(namespace.instance(NAME), "PodScheduled")
     assert (scheduled["status"], scheduled["reason"]) == ("False", "Unschedulable")
 

@@ -32,6 +32,7 @@ def test_machines_on_every_node(namespace: namespaces.Namespace) -> None:
     served = f"on-{names[-1]}"
     namespace.create(machines.service("far", app=served, port=80))
     namespace.create(machines.client_pod("near", node=names[0]))
-    namespace.kubectl("wait", "--for=condition=Ready", "pod/near", "--timeout=60s", seconds=70)
-    answer = namespace.wait_for("answer over the nodes", 180, lambda: namespace.fetch("near", "far"))
+    namespace.kubectl("wait", "--for=condition=Ready", "pod/near", "--timeout=180s")
+    seconds = namespaces.BOOT_SECONDS
+    answer = namespace.wait_for("answer over the nodes", seconds, lambda: namespace.fetch("near", "far"))
     assert "is a playvirt guest" in answer

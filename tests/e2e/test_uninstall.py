@@ -74,7 +74,8 @@ def test_forced_uninstall_stops_guests(installed_again: clusters.Cluster, namesp
     first = namespace.wait_running("running")["metadata"]["uid"]
     assert len(nodes.qemus(namespace.name, "running")) == 1
     cluster.run("make", "uninstall-playvirt", "FORCE=1", seconds=_MAKE_SECONDS)
-    assert not leftovers(cluster)
+    # virt-operator's own pod ends after the command.
+    cluster.wait_for("the installation is gone", _GONE_SECONDS, lambda: not leftovers(cluster))
     assert namespace.instance("running") is not None
     left = fencing.FENCE_SECONDS + 60
     cluster.wait_for("the guest is off", left, lambda: not nodes.qemus(namespace.name, "running"))
@@ -93,7 +94,8 @@ def test_purge_removes_everything(installed_again: clusters.Cluster) -> None:
         cluster.run("make", "uninstall-playvirt", "FORCE=1", "PURGE=1", seconds=_MAKE_SECONDS)
         assert not nodes.qemus(made.name, "doomed")
         assert definitions(cluster) == []
-        cluster.wait_for("the namespace is gone", 60, lambda: cluster.find("Namespace", clusters.INSTALLATION) is None)
+        what = "the namespace is gone"
+        cluster.wait_for(what, _GONE_SECONDS, lambda: cluster.find("Namespace", clusters.INSTALLATION) is None)
         assert leftovers(cluster) == []
         assert made.find_all("Pod") == []
     finally:
