@@ -18,6 +18,8 @@ _NUDGE_SECONDS = 3.0
 _CHUNK = 65536
 #: what terminals are told beside text: colours, where the cursor is
 _CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\r")
+#: what a kernel tells on its console whenever it has something to tell, such as that its processor was held up
+_KERNEL = re.compile(r"^\[ *\d+\.\d+\] .*\n?", re.MULTILINE)
 
 
 class Guest:
@@ -104,10 +106,10 @@ class Guest:
         self.expect(r"^listening$", 120)
 
     def run(self, command: str, *, seconds: float = 180, check: bool = True) -> str:
-        """What a command prints, on both outputs, without spaces at its end."""
+        """What a command prints, on both outputs, without spaces at its end and without what the guest's kernel tells meanwhile."""
         self._commands += 1
         mark = f"mark-{self._commands}"
         self._type(f"{{ {command} ; }} 2>&1; echo '{mark}':$?\n")
         ended = self.expect(rf"^(?P<output>(?:.*\n)*?.*){mark}:(?P<code>\d+)$", seconds)
         assert not check or ended["code"] == "0", f"{self._what}: {command}: code {ended['code']}: {ended['output']}"
-        return ended["output"].strip()
+        return _KERNEL.sub("", ended["output"]).strip()

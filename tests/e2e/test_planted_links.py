@@ -46,8 +46,10 @@ def test_link_in_place_of_the_libvirt_socket(namespace: namespaces.Namespace) ->
         """What virt-handler knows of the launcher, once it has heard that the domain runs; that comes after the start."""
         found = in_handler(namespace.cluster, node_name, "python3", "-c", LOOK_UP, pod_uid)
         status, launcher = json.loads(found.stdout)
-        is_heard = (status, launcher["name"], launcher["domain"]["state"]) == (200, NAME, "running")
-        return launcher if is_heard else None
+        if status != 200 or launcher["domain"]["state"] != "running":
+            return None
+        assert launcher["name"] == NAME
+        return dict(launcher)
 
     launcher = namespace.wait_for("virt-handler hears that the domain runs", 60, look_up)
     arguments = {"pid": launcher["pid"], "pod_uid": pod_uid, "name": f"{namespace.name}_{NAME}", "state": "running"}

@@ -13,7 +13,6 @@ import os
 import pathlib
 import re
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -311,9 +310,7 @@ class Setting:
             (place / part).mkdir(parents=True, exist_ok=True)
         watches = place / "watches.yaml"
         watches.write_text(watch_list)
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
+        (port,) = bare_api_server.free_ports(1)
         kept = {variable: os.environ[variable] for variable in ("PATH", "PYTHONPATH") if variable in os.environ}
         environment = {
             **kept,
