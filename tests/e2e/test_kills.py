@@ -64,6 +64,17 @@ def forgive(cluster: clusters.Cluster, component: str) -> None:
         cluster.wait_for(f"new pods of {component}", AGAIN_SECONDS, is_replaced)
 
 
+def restarts(cluster: clusters.Cluster, component: str) -> dict[str, tuple[str, int]]:
+    """The uid of each pod of a component, by name, and how often its containers were started again."""
+    return {
+        pod["metadata"]["name"]: (
+            pod["metadata"]["uid"],
+            sum(status["restartCount"] for status in pod["status"].get("containerStatuses") or []),
+        )
+        for pod in cluster.component_pods(component)
+    }
+
+
 def kill_component(namespace: namespaces.Namespace, component: str, stage: str) -> None:
     """Kill virt-handler on every node, or the active virt-controller; return when it works again."""
     cluster = namespace.cluster
@@ -72,18 +83,20 @@ def kill_component(namespace: namespaces.Namespace, component: str, stage: str) 
     elif stage == "starting":
         what = "launcher's process"
         namespace.wait_for(what, namespaces.START_SECONDS, lambda: processes(namespace, MORTAL, "launcher"))
-    pods = [pod["metadata"] for pod in cluster.component_pods(component)]
+    before = restarts(cluster, component)
     if component == "virt-controller":
-        pods = [pod for pod in pods if pod["name"] == cluster.active_controller()]
-    killed = {pod["uid"]: nodes.pod_processes(pod["uid"], "runner") for pod in pods}
+        active = cluster.active_controller()
+        before = {name: known for name, known in before.items() if name == active}
+    killed = [nodes.pod_processes(uid, "runner") for uid, _ in before.values()]
     assert killed, f"no pod of {component} is active\n{cluster.explain()}"
-    assert all(killed.values()), f"no process of {component}\n{cluster.explain()}"
-    for found in killed.values():
+    assert all(killed), f"no process of {component}\n{cluster.explain()}"
+    for found in killed:
         found[0].kill()
 
     def is_back() -> bool:
-        new = [set(nodes.pod_processes(uid, "runner")) - set(found) for uid, found in killed.items()]
-        return all(new) and cluster.is_ready()
+        """The kubelet has told of the restart, so what it tells of readiness is not from before the kill."""
+        now = restarts(cluster, component)
+        return all(name in now and now[name][1] > count for name, (_, count) in before.items()) and cluster.is_ready()
 
     namespace.wait_for(f"{component} works again", AGAIN_SECONDS, is_back)
 
