@@ -5,6 +5,7 @@ In: a name out of `ENGINES`. Out: a started engine. Called by the tests of the e
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -75,6 +76,13 @@ async def run(
 async def misbehave(found: engine.Engine, how: str, **more: Any) -> engine.RunResult:
     """Execute the role that misbehaves."""
     return (await run(found, "misbehaving", how=how, **more)).result
+
+
+async def gone(*pids: int) -> None:
+    """Wait until none of the processes is there: the kernel ends them a little after it was told to."""
+    async with asyncio.timeout(30):
+        while any(map(alive, pids)):
+            await asyncio.sleep(0.01)
 
 
 def alive(pid: int) -> bool:

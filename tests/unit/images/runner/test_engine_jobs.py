@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 from ansible_collections.playvirt.core.images.runner import engine
-from ansible_collections.playvirt.core.tests.unit.images.runner.engines import alive
+from ansible_collections.playvirt.core.tests.unit.images.runner.engines import gone
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
 TWO_PLAYS = str(FIXTURES / "playbooks" / "two_plays.yml")
@@ -185,7 +185,7 @@ async def test_a_process_per_run_leaves_nothing_behind(
     _, tasks = await play(shared, playbook="", role="misbehaving", extra_vars={"how": "orphan"}, engine="subprocess")
     child = int(tasks[-1]["msg"].split()[1])
     await play(shared)
-    assert not alive(child)
+    await gone(child)
     assert list(tmp_path.iterdir()) == []
 
 

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 from ansible_collections.playvirt.core.images.runner import engine, surroundings
-from ansible_collections.playvirt.core.tests.unit.images.runner.engines import FIXTURES, alive, started
+from ansible_collections.playvirt.core.tests.unit.images.runner.engines import FIXTURES, gone, started
 
 PROBE = str(FIXTURES / "playbooks" / "probe.yml")
 Results = dict[str, Any]
@@ -93,7 +93,7 @@ async def test_a_task_that_says_how_it_is_started_is_started_so(warm: Results) -
         assert not done[name]["result"]["warm"], name
     assert done["Delegate"]["result"]["warm"]
     assert "Timed out" in done["Run out of time"]["msg"] or "timeout" in done["Run out of time"]["msg"].lower()
-    assert not alive(done["Leave a child"]["result"]["child"])
+    await gone(done["Leave a child"]["result"]["child"])
 
 
 @pytest.mark.parametrize("name", ["inline-2.21", "inline-2.20"])
