@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 import pytest
-from ansible_collections.playvirt.core.images.runner import api_client, credentials
+from ansible_collections.playvirt.core.images.runner.api import api_client, credentials
 from ansible_collections.playvirt.core.plugins.module_utils.api import errors
 from ansible_collections.playvirt.core.tests.unit.fakes import kube_api
 
@@ -20,7 +20,8 @@ CONFIG = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"namespace": "ns
 # A controller that is stopped (by itself, at a known moment) with a lease for another second; `renewed` says whether it goes on in time.
 CONTROLLER = textwrap.dedent("""
     import asyncio, os, signal, sys
-    from ansible_collections.playvirt.core.images.runner import engine, lease
+    from ansible_collections.playvirt.core.images.runner.api import lease
+    from ansible_collections.playvirt.core.images.runner.engine import engine
 
     async def main():
         found = engine.Engine(engine.EngineOptions(roles=("widget",), environment={"ANSIBLE_ROLES_PATH": sys.argv[1]}, workers=1))

@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.playvirt.core.images.runner import options, runner, zygote_process
+from ansible_collections.playvirt.core.images.runner import runner
+from ansible_collections.playvirt.core.images.runner.engine import zygote_process
+from ansible_collections.playvirt.core.images.runner.settings import options
 from ansible_collections.playvirt.core.plugins.module_utils.api import errors, kinds
 from ansible_collections.playvirt.core.tests.unit.fakes import kube_api
 
