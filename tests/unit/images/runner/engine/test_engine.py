@@ -1,7 +1,7 @@
 """Containment: what a task can do to its process ends in a result that names the task, and the next play finds a clean worker.
 
-Not here: equality of the engines (test_engine_equivalence.py), what jobs and results hold (test_engine_jobs.py), what a reconciler does with a
-result (test_reconciler.py).
+Not here: equality of the engines (tests/integration/test_engine_equivalence.py), what jobs and results hold (test_engine_jobs.py), what a reconciler
+does with a result (test_reconciler.py).
 """
 
 from __future__ import annotations
@@ -18,9 +18,11 @@ import pytest_asyncio
 from ansible_collections.playvirt.core.images.runner.engine import engine
 from ansible_collections.playvirt.core.tests.unit.images.runner.engine.engines import (
     ENGINES,
+    NAMES,
     ROLES,
     alive,
     misbehave,
+    parameter,
     run,
     started,
 )
@@ -52,7 +54,7 @@ LEAKS = ("leak_and_exit", "leak_result", "leak_and_raise", "leak", "leak_and_int
 def on_engines(hows: Iterable[str], *, everywhere: int) -> pytest.MarkDecorator:
     """All of them on the first engine, some on the others."""
     several = list(hows)
-    pairs = [(name, how) for name in ENGINES for how in (several if name == ENGINES[0] else several[:everywhere])]
+    pairs = [parameter(name, how) for name in NAMES for how in (several if name == NAMES[0] else several[:everywhere])]
     return pytest.mark.parametrize(("shared", "how"), pairs, indirect=["shared"])
 
 

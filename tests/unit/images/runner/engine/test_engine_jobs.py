@@ -1,13 +1,13 @@
 """What a job can ask for and what its result tells, with real workers: playbooks, statistics, another turn, verbosity, cancelling.
 
-Not here: containment (test_engine.py) and equality of the engines (test_engine_equivalence.py).
+Not here: containment (test_engine.py) and equality of the engines (tests/integration/test_engine_equivalence.py), runs in a
+process of their own (tests/integration/test_process_per_run.py).
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import tempfile
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -15,9 +15,8 @@ from typing import Any
 import pytest
 import pytest_asyncio
 from ansible_collections.playvirt.core.images.runner.engine import engine
-from ansible_collections.playvirt.core.tests.unit.images.runner.engine.engines import alive
+from ansible_collections.playvirt.core.tests.unit.images.runner.engine.engines import FIXTURES
 
-FIXTURES = Path(__file__).parents[3] / "fixtures"
 TWO_PLAYS = str(FIXTURES / "playbooks" / "two_plays.yml")
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -141,52 +140,6 @@ async def test_cancelling_the_caller_ends_the_run(shared: engine.Engine) -> None
     assert (await play(shared))[0].ok
     assert shared.busy == 0
     assert shared.pids[-1] != before
-
-
-async def test_a_process_per_run_tells_the_same(shared: engine.Engine, caplog: pytest.LogCaptureFixture) -> None:
-    warm, warm_tasks = await play(shared, extra_vars={"text": "{{ 1 + 1 }}", "periods": ["90s"]})
-    with caplog.at_level(logging.INFO, logger="runner.engine"):
-        cold, cold_tasks = await play(
-            shared, extra_vars={"text": "{{ 1 + 1 }}", "periods": ["90s"]}, engine="subprocess", verbosity=2
-        )
-    assert caplog.records
-    for task in [*warm_tasks, *cold_tasks]:
-        del task["duration"]  # type: ignore[attr-defined]
-    for task in cold_tasks:
-        assert task.pop("result")  # type: ignore[attr-defined]
-    assert cold_tasks == warm_tasks
-    assert (cold.ok, cold.stats, cold.requeue_after) == (warm.ok, warm.stats, 90.0)
-
-
-@pytest.mark.parametrize(
-    ("job", "task", "text"),
-    [
-        ({"role": "misbehaving", "extra_vars": {"how": "fail"}}, "Misbehave", "it did not work"),
-        ({"role": "misbehaving", "extra_vars": {"how": "exit"}}, "Misbehave", "exit code 1"),
-        ({"role": "misbehaving", "extra_vars": {"how": "hang"}, "timeout": 6.0}, "", "did not end within 6 s"),
-        ({"playbook": "/absent.yml"}, "playbook /absent.yml", "/absent.yml could not be found"),
-        ({"role": "absent"}, "", "absent"),
-    ],
-)
-async def test_a_process_per_run_fails_clearly(
-    shared: engine.Engine, job: dict[str, Any], task: str, text: str
-) -> None:
-    result, _ = await play(shared, **{"playbook": "", "engine": "subprocess", **job})
-    assert not result.ok
-    assert text in result.message
-    assert task in result.task
-    assert shared.busy == 0
-
-
-async def test_a_process_per_run_leaves_nothing_behind(
-    shared: engine.Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    _, tasks = await play(shared, playbook="", role="misbehaving", extra_vars={"how": "orphan"}, engine="subprocess")
-    child = int(tasks[-1]["msg"].split()[1])
-    await play(shared)
-    assert not alive(child)
-    assert list(tmp_path.iterdir()) == []
 
 
 async def test_artifacts_keep_the_last_runs_and_go_with_the_object(tmp_path: Path) -> None:

@@ -10,10 +10,7 @@ ansible-operator gives them.
 from __future__ import annotations
 
 import json
-import os
 import random
-import subprocess
-import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -21,7 +18,12 @@ from typing import Any
 import pytest
 import pytest_asyncio
 from ansible_collections.playvirt.core.images.runner.engine import engine
-from ansible_collections.playvirt.core.tests.unit.images.runner.engine.engines import ROLES, started
+from ansible_collections.playvirt.core.tests.unit.images.runner.engine.engines import (
+    ROLES,
+    ansible_playbook,
+    parameter,
+    started,
+)
 
 SEEDS = range(6)
 ACTIONS = {"ANSIBLE_ACTION_PLUGINS": str(ROLES / "passing_on" / "action_plugins")}
@@ -115,13 +117,15 @@ def check(widget: dict[str, Any], told: Path, canary: Path) -> None:
         assert [line["value"] for line in lines if line["way"] == way] == [value], way
 
 
-@pytest_asyncio.fixture(loop_scope="module", scope="module", params=["inline-2.21", "inline-2.20"])
+@pytest_asyncio.fixture(
+    loop_scope="module", scope="module", params=[parameter("inline-2.21"), parameter("inline-2.20")]
+)
 async def shared(request: pytest.FixtureRequest) -> AsyncIterator[engine.Engine]:
     async with started(request.param, roles=("passing_on",), environment=ACTIONS) as found:
         yield found
 
 
-@pytest.mark.parametrize("name", engine.ENGINES)
+@pytest.mark.parametrize("name", ["inline", "fork", pytest.param("subprocess", marks=pytest.mark.full)])
 async def test_no_text_of_an_object_is_evaluated(shared: engine.Engine, name: str, tmp_path: Path) -> None:
     for seed in SEEDS if name == "inline" else SEEDS[:1]:
         told, canary = tmp_path / f"told{seed}", tmp_path / f"canary{seed}"
@@ -137,30 +141,13 @@ async def test_no_text_of_an_object_is_evaluated(shared: engine.Engine, name: st
         assert messages["In a failure"] == texts[0][:4096]
 
 
+@pytest.mark.full
 async def test_an_evaluating_way_is_caught(tmp_path: Path) -> None:
     """Variables as trusted JSON on the command line, as ansible-operator gives them without markUnsafe."""
     told, canary = tmp_path / "told", tmp_path / "canary"
     widget = Objects(0, canary).widget()
     texts = payloads(canary)[:1]
     widget = {**widget, "metadata": {"name": "one"}, "spec": {"list": texts, "map": {"key": texts[0]}}}
-    extra, book = tmp_path / "extra.json", tmp_path / "book.yml"
-    extra.write_text(json.dumps(variables(widget, told)))
-    book.write_text(json.dumps([{"hosts": "localhost", "gather_facts": False, "roles": ["passing_on"]}]))
-    command = [
-        sys.executable,
-        "-m",
-        "ansible",
-        "playbook",
-        "-i",
-        "localhost,",
-        "-c",
-        "local",
-        "-e",
-        f"@{extra}",
-        str(book),
-    ]
-    subprocess.run(
-        command, env={**os.environ, **ACTIONS, "ANSIBLE_ROLES_PATH": str(ROLES)}, capture_output=True, check=False
-    )
+    ansible_playbook(tmp_path, "passing_on", json.dumps(variables(widget, told)), ACTIONS)
     with pytest.raises(AssertionError, match="canary"):
         check(widget, told, canary)

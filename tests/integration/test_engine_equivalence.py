@@ -1,21 +1,26 @@
 """A role that uses what Ansible offers gives the same events and results inline, forked, in a process of its own, and with ansible-playbook as people run it.
 
-The role is fixtures/roles/many_features. Not here: misbehaviour (test_engine.py), modules of kubernetes.core (test_warm_modules.py).
+The role is tests/unit/fixtures/roles/many_features. Not here: misbehaviour (tests/unit/images/runner/engine/test_engine.py), modules of kubernetes.core
+(test_warm_modules.py).
 """
 
 from __future__ import annotations
 
 import json
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 from ansible_collections.playvirt.core.images.runner.engine import engine
-from ansible_collections.playvirt.core.tests.unit.images.runner.engine.engines import ROLES, Run, started
+from ansible_collections.playvirt.core.tests.unit.images.runner.engine.engines import (
+    ROLES,
+    Run,
+    ansible_playbook,
+    started,
+)
+
+pytestmark = pytest.mark.integration
 
 TEXT = "{{ 1 + 1 }} {% raw %}"
 BECOME = {
@@ -73,24 +78,7 @@ async def test_every_engine_gives_the_same_events_and_results(core: str, tmp_pat
 
 def check_against_the_command_line(inline: Run, directory: Path) -> None:
     """ansible-playbook with its own callback: its tasks in their order, its recap and its exit status."""
-    book, extra = directory / "book.yml", directory / "extra.yml"
-    book.write_text(json.dumps([{"hosts": "localhost", "gather_facts": False, "roles": ["many_features"]}]))
-    extra.write_text("!unsafe\n" + json.dumps(variables(directory)))
-    command = [
-        sys.executable,
-        "-m",
-        "ansible",
-        "playbook",
-        "-i",
-        "localhost,",
-        "-c",
-        "local",
-        "-e",
-        f"@{extra}",
-        str(book),
-    ]
-    environment = {**os.environ, **BECOME, "ANSIBLE_ROLES_PATH": str(ROLES), "ANSIBLE_NOCOLOR": "1"}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    done = ansible_playbook(directory, "many_features", "!unsafe\n" + json.dumps(variables(directory)), BECOME)
     assert done.returncode == 2, done.stdout + done.stderr
     names = re.findall(r"^(?:TASK|RUNNING HANDLER) \[(?:many_features : )?(.*?)\] \*", done.stdout, re.MULTILINE)
     ours: list[str] = [str(task["task"]) for task in inline.tasks]

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 from ansible_collections.playvirt.core.images.runner.engine import engine
+from ansible_collections.playvirt.core.tests.unit.images.runner.engine.engines import ROLES
 
-ROLES = Path(__file__).parents[3] / "fixtures" / "roles"
+pytestmark = pytest.mark.integration
 
 
 @pytest.mark.parametrize("name", ["inline", "subprocess"])

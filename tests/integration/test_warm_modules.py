@@ -21,7 +21,7 @@ from ansible_collections.playvirt.core.tests.unit.images.runner.engine.engines i
 
 PROBE = str(FIXTURES / "playbooks" / "probe.yml")
 Results = dict[str, Any]
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.integration, pytest.mark.asyncio(loop_scope="module")]
 
 
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
