@@ -28,6 +28,17 @@ MAY_IMPORT = {
     "hypervisor": {"api", "hypervisor"},
     "cluster": {"api", "cluster", "process.py", "cgroup.py"},
 }
+RUNNER = ROOT / "images" / "runner"
+#: room of the runner -> the rooms that it may import, in order: nothing imports what stands below it
+RUNNER_MAY_IMPORT: dict[str, set[str]] = {
+    "telemetry": set(),
+    "api": {"telemetry"},
+    "watching": {"telemetry", "api"},
+    "settings": {"api", "watching"},
+    "access": {"telemetry", "api", "watching", "settings"},
+    "engine": {"telemetry", "settings"},
+    "turns": {"telemetry", "api", "watching", "settings", "access", "engine"},
+}
 PURE = ("api", "pod", "domain", "network", "reconcile", "installation")
 FORBIDDEN_IN_PURE = {"os", "socket", "subprocess", "time", "random", "logging", "ansible", "threading", "asyncio"}
 #: an outside thing -> the only places that may import it (path prefixes from the repository's root)
@@ -57,8 +68,10 @@ def _imports(path: pathlib.Path) -> Iterator[str]:
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            above = [CORE + ".".join(path.parents[node.level - 1].relative_to(ROOT).parts)] if node.level else []
+            package = ".".join([*above, *filter(None, [node.module])])
+            yield from (f"{package}.{alias.name}" for alias in node.names)
 
 
 def _relative(path: pathlib.Path) -> str:
@@ -92,6 +105,34 @@ def test_rooms_import_downward_only(path: pathlib.Path) -> None:
     assert not wrong, f"{_relative(path)} imports from {sorted(map(str, wrong))}"
     outward = [module for module in _imports(path) if module.startswith(CORE) and _room(module) is None]
     assert not outward, f"{_relative(path)} imports from outside the library: {outward}"
+
+
+def _room_of_the_runner(module: str) -> str | None:
+    """The room of the runner that a module lies in; `` for what lies above the rooms, None for what is not the runner's."""
+    prefix = CORE + "images.runner."
+    if not module.startswith(prefix):
+        return None
+    first = module.removeprefix(prefix).split(".")[0]
+    return first if (RUNNER / first).is_dir() else ""
+
+
+@pytest.mark.parametrize(
+    "path", [p for room in RUNNER_MAY_IMPORT for p in _sources(f"images/runner/{room}")], ids=_relative
+)
+def test_rooms_of_the_runner_import_downward_only(path: pathlib.Path) -> None:
+    room = path.relative_to(RUNNER).parts[0]
+    imported = set(_imports(path))
+    wrong = {_room_of_the_runner(module) for module in imported} - RUNNER_MAY_IMPORT[room] - {room, None}
+    assert not wrong, f"{_relative(path)} imports from {sorted(map(str, wrong))}"
+    ansible = {module for module in imported if module.split(".")[0] == "ansible"}
+    assert room == "engine" or not ansible, f"{_relative(path)} imports {sorted(ansible)}; only the engine may"
+
+
+def test_every_room_of_the_runner_has_its_place() -> None:
+    assert {path.parent.name for path in RUNNER.glob("*/__init__.py")} == set(RUNNER_MAY_IMPORT)
+    order = list(RUNNER_MAY_IMPORT)
+    assert all(order.index(below) < order.index(room) for room in order for below in RUNNER_MAY_IMPORT[room])
+    assert {path.stem for path in RUNNER.glob("*.py")} == {"__init__", "__main__", "runner", "services"}
 
 
 @pytest.mark.parametrize("path", [p for room in PURE for p in _sources(f"plugins/module_utils/{room}")], ids=_relative)
