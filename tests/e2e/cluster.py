@@ -19,6 +19,8 @@ from ansible_collections.playvirt.core.tests.e2e import nodes, waiting
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 STATE = ROOT / ".cluster"
 INSTALLATION = "kubevirt"
+#: limits are for machines several times slower than ours: only what fails reaches them
+COMMAND_SECONDS = 240
 _LOG_LINES = 20
 COMPONENTS = ("virt-operator", "virt-controller", "virt-handler")
 
@@ -49,7 +51,7 @@ class Cluster:
         }
 
     def run(
-        self, *argv: str, stdin: str | None = None, seconds: float = 60, check: bool = True
+        self, *argv: str, stdin: str | None = None, seconds: float = COMMAND_SECONDS, check: bool = True
     ) -> subprocess.CompletedProcess[str]:
         """A command of the machine on this cluster; with `check` it has to succeed."""
         done = subprocess.run(
@@ -68,7 +70,9 @@ class Cluster:
         )
         return done
 
-    def kubectl(self, *arguments: str, stdin: str | None = None, seconds: float = 60, check: bool = True) -> str:
+    def kubectl(
+        self, *arguments: str, stdin: str | None = None, seconds: float = COMMAND_SECONDS, check: bool = True
+    ) -> str:
         """What kubectl prints on standard output."""
         return self.run("kubectl", *arguments, stdin=stdin, seconds=seconds, check=check).stdout
 
@@ -117,7 +121,8 @@ class Cluster:
         pods = [pod for component in COMPONENTS for pod in self.component_pods(component)]
         ready = {pod["metadata"]["name"] for pod in pods if condition(pod, "Ready").get("status") == "True"}
         handlers = [name for name in ready if name.startswith("virt-handler-")]
-        return self.active_controller() in ready and len(handlers) == len(self.find_all("Node"))
+        has_operator = any(name.startswith("virt-operator-") for name in ready)
+        return has_operator and self.active_controller() in ready and len(handlers) == len(self.find_all("Node"))
 
     def wait_for(self, what: str, seconds: float, look: Callable[[], Any]) -> Any:
         """What `look` returns once it is true; on time-out the message has the logs of playvirt's processes."""
@@ -139,7 +144,7 @@ class Cluster:
 
     def playbook(self, name: str, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """A playbook of the collection, run as an administrator does on the laptop."""
-        return self.run("ansible-playbook", f"playvirt.core.{name}", *arguments, seconds=120, check=check)
+        return self.run("ansible-playbook", f"playvirt.core.{name}", *arguments, seconds=300, check=check)
 
     def nodes(self) -> dict[str, nodes.Node]:
         """Every node of the embedded cluster by name, seen from the machine that it runs on."""

@@ -8,7 +8,7 @@ import pytest
 from ansible_collections.playvirt.core.tests.e2e import cluster as clusters
 from ansible_collections.playvirt.core.tests.e2e import namespace as namespaces
 
-_READY_SECONDS = 120
+_READY_SECONDS = 300
 
 
 @pytest.fixture(scope="session")
@@ -35,12 +35,12 @@ def without_controllers(cluster: clusters.Cluster) -> Iterator[None]:
     try:
         for component in wanted:
             scale(cluster, component, 0)
-            cluster.wait_for(f"no {component}", 60, lambda: not pods_of(cluster, component))  # noqa: B023 - asked at once
+            cluster.wait_for(f"no {component}", 180, lambda: not pods_of(cluster, component))  # noqa: B023 - asked at once
         yield
     finally:
         for component, replicas in wanted.items():
             scale(cluster, component, replicas)
-        cluster.wait_for("playvirt works again", 120, cluster.is_ready)
+        cluster.wait_for("playvirt works again", _READY_SECONDS, cluster.is_ready)
 
 
 def pods_of(cluster: clusters.Cluster, component: str) -> list[clusters.Object]:

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import json
 import re
-import time
 
 import pytest
 from ansible_collections.playvirt.core.tests.e2e import cluster as clusters
 from ansible_collections.playvirt.core.tests.e2e import machines
 from ansible_collections.playvirt.core.tests.e2e import namespace as namespaces
 
-TAKEOVER_SECONDS = 30
+TAKEOVER_SECONDS = 120
+STANDBY_SECONDS = 240
 INSTALLED = ("Deployment", "DaemonSet", "ServiceAccount", "Role", "RoleBinding")
 
 
@@ -31,35 +31,37 @@ def test_ready_columns(cluster: clusters.Cluster) -> None:
             for component in ("virt-operator", "virt-controller", "virt-handler")
         }
         wanted = {"virt-operator": ["1/1"], "virt-controller": ["0/1", "1/1"], "virt-handler": handlers}
-        return rows if ready == wanted else None
+        if ready != wanted or {fields[2] for fields in rows} != {"Running"}:
+            return None
+        [active] = [fields[0] for fields in rows if fields[0].startswith("virt-controller-") and fields[1] == "1/1"]
+        return rows if cluster.active_controller() == active else None
 
-    columns = cluster.wait_for("READY 1/1 for all but the standby's 0/1", 60, settled)
-    assert {fields[2] for fields in columns} == {"Running"}
-    [active] = [fields[0] for fields in columns if fields[0].startswith("virt-controller-") and fields[1] == "1/1"]
-    assert cluster.active_controller() == active
+    cluster.wait_for("Running, READY 1/1 for all but the standby's 0/1, the Lease with the Ready one", 180, settled)
     listed = cluster.kubectl("get", "kubevirt", "--namespace", clusters.INSTALLATION, "--no-headers").split()
     assert [listed[0], listed[2]] == ["kubevirt", "Deployed"]
 
 
 def test_standby_takes_over(namespace: namespaces.Namespace) -> None:
-    """When the active virt-controller's pod is deleted, another replica works within 30 seconds, and the lost one's place is filled.
+    """When the active virt-controller's pod is deleted, another replica works soon, and the lost one's place is filled.
 
     The Lease is given up at once, so both the standby and the replica that fills the place may get it; either is as good.
     """
     cluster = namespace.cluster
     before = cluster.active_controller()
     cluster.kubectl("delete", "pod", "--namespace", clusters.INSTALLATION, str(before), "--wait=false")
-    begun = time.monotonic()
     namespace.create(machines.instance("orphan", node_selector={"nowhere": "at-all"}))
-    cluster.wait_for("another leader", TAKEOVER_SECONDS, lambda: cluster.active_controller() not in (before, None))
-    assert cluster.active_controller() in {pod["metadata"]["name"] for pod in cluster.component_pods("virt-controller")}
-    left = TAKEOVER_SECONDS - (time.monotonic() - begun)
-    namespace.wait_for("launcher pod made by the new leader", left, lambda: namespace.launcher("orphan"))
+
+    def has_another_leader() -> bool:
+        living = {pod["metadata"]["name"] for pod in cluster.component_pods("virt-controller")}
+        return cluster.active_controller() in living - {before}
+
+    cluster.wait_for("another leader", TAKEOVER_SECONDS, has_another_leader)
+    namespace.wait_for("launcher pod made by the new leader", TAKEOVER_SECONDS, lambda: namespace.launcher("orphan"))
 
     def has_standby() -> bool:
         return len(cluster.component_pods("virt-controller")) == 2 and cluster.is_ready()
 
-    cluster.wait_for("a new standby", 120, has_standby)
+    cluster.wait_for("a new standby", STANDBY_SECONDS, has_standby)
 
 
 def versions(cluster: clusters.Cluster) -> dict[str, str]:
@@ -76,7 +78,7 @@ def test_install_again(cluster: clusters.Cluster) -> None:
     """`make install-playvirt` on an installation that is up to date changes nothing."""
     before = versions(cluster)
     assert len(before) > 5
-    done = cluster.run("make", "install-playvirt", seconds=300)
+    done = cluster.run("make", "install-playvirt", seconds=600)
     recap = re.search(r"^localhost\s*:.*\bchanged=(\d+)\b.*\bfailed=(\d+)\b", done.stdout, re.MULTILINE)
     assert recap is not None, done.stdout
     assert recap.groups() == ("0", "0"), done.stdout
@@ -87,7 +89,7 @@ def test_uninstall_refuses(namespace: namespaces.Namespace) -> None:
     """`make uninstall-playvirt` stops while an instance exists, and says which and what to do."""
     namespace.create(machines.instance("in-the-way", node_selector={"nowhere": "at-all"}))
     before = versions(namespace.cluster)
-    done = namespace.cluster.run("make", "uninstall-playvirt", seconds=120, check=False)
+    done = namespace.cluster.run("make", "uninstall-playvirt", seconds=300, check=False)
     assert done.returncode != 0
     assert "in-the-way" in done.stdout
     assert "FORCE=1" in done.stdout
