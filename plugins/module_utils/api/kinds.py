@@ -38,7 +38,11 @@ KUBEVIRT = "kubevirt.io/v1"
 _TABLE = (
     Resource(KUBEVIRT, "VirtualMachine", "virtualmachines"),
     Resource(KUBEVIRT, "VirtualMachineInstance", "virtualmachineinstances"),
+    Resource(KUBEVIRT, "VirtualMachineInstanceReplicaSet", "virtualmachineinstancereplicasets"),
+    Resource(KUBEVIRT, "VirtualMachineInstancePreset", "virtualmachineinstancepresets"),
+    Resource(KUBEVIRT, "VirtualMachineInstanceMigration", "virtualmachineinstancemigrations"),
     Resource(KUBEVIRT, "KubeVirt", "kubevirts"),
+    Resource("migrations.kubevirt.io/v1alpha1", "MigrationPolicy", "migrationpolicies", namespaced=False),
     Resource("v1", "Pod", "pods"),
     Resource("v1", "Event", "events"),
     Resource("v1", "Node", "nodes", namespaced=False),
