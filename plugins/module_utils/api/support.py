@@ -62,7 +62,22 @@ _INTERFACE = {
     "ports": ALL,
 }
 
-_DOMAIN = {
+_DEVICES: Mapping[str, Any] = {
+    "disks": _DISK,
+    "interfaces": First(1, _INTERFACE),
+    "rng": ALL,
+    "autoattachPodInterface": ALL,
+    "autoattachSerialConsole": ALL,
+    "autoattachGraphicsDevice": ALL,
+    "autoattachMemBalloon": ALL,
+    "autoattachInputDevice": OFF,
+    "autoattachVSOCK": OFF,
+    "blockMultiQueue": OFF,
+    "networkInterfaceMultiqueue": OFF,
+    "useVirtioTransitional": OFF,
+}
+
+_DOMAIN: Mapping[str, Any] = {
     "cpu": {
         "sockets": ALL,
         "cores": ALL,
@@ -77,20 +92,7 @@ _DOMAIN = {
     "firmware": {"uuid": ALL, "serial": ALL, "bootloader": {"bios": {"useSerial": OFF}}},
     "features": {"acpi": {"enabled": ON}, "apic": {"enabled": ON, "endOfInterrupt": OFF}},
     "rebootPolicy": Only(("Reboot",)),
-    "devices": {
-        "disks": _DISK,
-        "interfaces": First(1, _INTERFACE),
-        "rng": ALL,
-        "autoattachPodInterface": ALL,
-        "autoattachSerialConsole": ALL,
-        "autoattachGraphicsDevice": ALL,
-        "autoattachMemBalloon": ALL,
-        "autoattachInputDevice": OFF,
-        "autoattachVSOCK": OFF,
-        "blockMultiQueue": OFF,
-        "networkInterfaceMultiqueue": OFF,
-        "useVirtioTransitional": OFF,
-    },
+    "devices": _DEVICES,
 }
 
 _VOLUME = {
@@ -126,7 +128,7 @@ _MACHINE = {
 
 # The oldest form: the same fields under its own names.
 _V1ALPHA1_VOLUME = {("registryDisk" if name == "containerDisk" else name): node for name, node in _VOLUME.items()}
-_V1ALPHA1_DEVICES = {**_DOMAIN["devices"], "disks": {**_DISK, "volumeName": ALL}}
+_V1ALPHA1_DEVICES = {**_DEVICES, "disks": {**_DISK, "volumeName": ALL}}
 _V1ALPHA1_INSTANCE = {
     **_INSTANCE,
     "domain": {**_DOMAIN, "devices": _V1ALPHA1_DEVICES},
