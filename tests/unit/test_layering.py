@@ -19,6 +19,7 @@ LIBRARY = ROOT / "plugins" / "module_utils"
 #: room -> the rooms of the library that it may import
 MAY_IMPORT = {
     "api": {"api"},
+    "conversion": {"api", "conversion"},
     "pod": {"api", "pod"},
     "domain": {"api", "domain"},
     "network": {"api", "network"},
@@ -28,7 +29,7 @@ MAY_IMPORT = {
     "hypervisor": {"api", "hypervisor"},
     "cluster": {"api", "cluster", "process.py", "cgroup.py"},
 }
-PURE = ("api", "pod", "domain", "network", "reconcile", "installation")
+PURE = ("api", "conversion", "pod", "domain", "network", "reconcile", "installation")
 FORBIDDEN_IN_PURE = {"os", "socket", "subprocess", "time", "random", "logging", "ansible", "threading", "asyncio"}
 #: an outside thing -> the only places that may import it (path prefixes from the repository's root)
 DOORS = {
