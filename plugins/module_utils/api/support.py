@@ -140,7 +140,7 @@ _KUBEVIRT = {
     "imageRegistry": ALL,
     "imageTag": ALL,
     "imagePullPolicy": ALL,
-    "configuration": {"developerConfiguration": {"useEmulation": ALL}},
+    "configuration": {"developerConfiguration": {"useEmulation": ALL}, "admission": {"siteRules": ALL}},
 }
 
 #: kind -> what is acted on in its spec; a kind that is not here is not acted on at all

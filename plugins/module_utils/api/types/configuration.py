@@ -202,6 +202,15 @@ CONFIGURATION = schema.obj(
         "handlerConfiguration": schema.described(component_settings.COMPONENT, "Settings of virt-handler."),
         "webhookConfiguration": schema.described(component_settings.COMPONENT, "Settings of the webhooks."),
         "migrations": schema.obj("Options of live migration.", migration.OPTIONS),
+        "admission": schema.obj(
+            "What playvirt is asked before an object is stored, beside KubeVirt's own rules.",
+            {
+                "siteRules": schema.strings(
+                    "Site rules to ask: NAME for one of playvirt's own, NAMESPACE.COLLECTION.NAME for another's.",
+                    unique=True,
+                )
+            },
+        ),
         **configuration_hosts.HOSTS,
         **_DEFAULTS,
         **_RESOURCES,
