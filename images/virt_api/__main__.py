@@ -1,0 +1,32 @@
+"""`virt-api`: arguments, log, the event loop; everything else is wired in `api_process.py`."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import sys
+
+from ansible_collections.playvirt.core.images.runner import log
+from ansible_collections.playvirt.core.plugins.module_utils.api import errors
+
+from . import api_process, options
+
+
+async def _run(given: options.Options) -> int:
+    return await api_process.APIProcess(given).run()
+
+
+def main() -> int:
+    """Run until a signal, or until something ends that must not."""
+    given = options.parse(sys.argv[1:], os.environ)
+    log.configure(given.log_level)
+    try:
+        return asyncio.run(_run(given))
+    except (errors.PlayvirtError, RuntimeError, OSError) as error:
+        logging.getLogger("virt_api").error("cannot run: %s", error)
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
