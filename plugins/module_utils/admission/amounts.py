@@ -1,6 +1,6 @@
 """Quantities in the rules: compared exactly, never expanded, so that `1e999999999` costs nothing.
 
-In: a map with quantities. Out: Decimals, capped at what Kubernetes can hold.
+In: a map with quantities. Out: Decimals, within what Kubernetes can hold.
 """
 
 from __future__ import annotations
@@ -11,27 +11,15 @@ from typing import Any
 
 from ansible_collections.playvirt.core.plugins.module_utils.api import errors, quantity
 
-#: apimachinery caps larger numbers at this, and takes smaller fractions up to a billionth
-LARGEST = Decimal(2**63 - 1)
-_SMALLEST = Decimal("1e-9")
 FORMAT_ERROR = "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'"
 MEGABYTE = Decimal(10**6)
-
-
-def capped(value: Decimal) -> Decimal:
-    """The value as Kubernetes would hold it."""
-    if value.copy_abs() >= LARGEST:
-        return LARGEST.copy_sign(value)
-    if value and value.copy_abs() < _SMALLEST:
-        return _SMALLEST.copy_sign(value)
-    return value
 
 
 def parse(value: Any) -> Decimal | None:
     """The amount, or None where it is no quantity."""
     try:
-        return capped(quantity.parse(value))
-    except (errors.InvalidObject, ArithmeticError):
+        return quantity.parse(value)
+    except errors.InvalidObject:
         return None
 
 

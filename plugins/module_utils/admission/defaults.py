@@ -11,7 +11,7 @@ from typing import Any
 
 from ansible_collections.playvirt.core.plugins.module_utils.admission import amounts, default_devices, tree
 from ansible_collections.playvirt.core.plugins.module_utils.admission import settings as settings_types
-from ansible_collections.playvirt.core.plugins.module_utils.api import names
+from ansible_collections.playvirt.core.plugins.module_utils.api import names, quantity
 
 NewUUID = Callable[[], str]
 _Object = dict[str, Any]
@@ -85,7 +85,7 @@ def _live_update(domain: _Object) -> None:
         cpu["maxSockets"] = max(cpu["sockets"], min(cpu["sockets"] * _HOTPLUG_RATIO, _MOST_CPUS // each))
     guest = amounts.amount(memory, "guest")
     if guest >= _GIBIBYTE and not tree.has(memory, "maxGuest") and not tree.has(memory, "hugepages"):
-        domain["memory"]["maxGuest"] = str(int(amounts.capped(guest * _HOTPLUG_RATIO)))
+        domain["memory"]["maxGuest"] = str(int(min(guest * _HOTPLUG_RATIO, quantity.LARGEST)))
 
 
 def pull_policy(image: str) -> str:
