@@ -106,3 +106,6 @@ def test_users_get_machines_through_admin_edit_and_view() -> None:
     assert not _allows(roles["kubevirt.io:view"]["rules"], "kubevirt.io", "virtualmachines", "create")
     assert not _allows(roles["kubevirt.io:edit"]["rules"], "kubevirt.io", "virtualmachines", "deletecollection")
     assert _allows(roles["kubevirt.io:default"]["rules"], "kubevirt.io", "kubevirts", "get")
+    assert _allows(roles["kubevirt.io:edit"]["rules"], "kubevirt.io", "virtualmachineinstancepresets", "create")
+    assert _allows(roles["kubevirt.io:edit"]["rules"], "kubevirt.io", "virtualmachineinstancemigrations", "watch")
+    assert not _allows(roles["kubevirt.io:admin"]["rules"], "kubevirt.io", "virtualmachineinstancemigrations", "create")
