@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import os
 import sys
@@ -13,8 +14,15 @@ from ansible_collections.playvirt.core.plugins.module_utils.api import errors
 from . import api_process, options
 
 
+def _settle() -> None:
+    """What is there now stays: looking through it for garbage again and again would only make some answers late."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 100)
+
+
 async def _run(given: options.Options) -> int:
-    return await api_process.APIProcess(given).run()
+    return await api_process.APIProcess(given, settled=_settle).run()
 
 
 def main() -> int:

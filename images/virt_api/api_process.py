@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
+from collections.abc import Callable
 
 from ansible_collections.playvirt.core.images.runner import (
     api_client,
@@ -27,8 +28,10 @@ LOG = logging.getLogger("virt_api")
 class APIProcess:
     """Owns every part; `run` returns when the process should end."""
 
-    def __init__(self, options: options_file.Options) -> None:
+    def __init__(self, options: options_file.Options, *, settled: Callable[[], None] = lambda: None) -> None:
+        """`settled` is called once, when everything is loaded and the first request may come."""
         self._options = options
+        self._settled = settled
         self._stopping = asyncio.Event()
         self._metrics = metrics.Metrics()
         self._certificates = certificates.Certificates(options.certificate_directory)
@@ -75,6 +78,7 @@ class APIProcess:
             await asyncio.wait([ready, stop_task], return_when=asyncio.FIRST_COMPLETED)
             if not self._stopping.is_set():
                 ready.result()
+                self._settled()
                 await serving.start(self._options.address, self._certificates.context)
                 LOG.info("serving", extra=log.fields(port=serving.port))
                 await asyncio.wait([stop_task, *tasks], return_when=asyncio.FIRST_COMPLETED)
