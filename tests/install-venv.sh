@@ -29,3 +29,20 @@ echo "installing the development environment with $("$python" --version) into $v
 "$venv/bin/pip" install --quiet --disable-pip-version-check --requirement "$checkout/requirements/dev.txt"
 mkdir -p "$venv/collections/ansible_collections/playvirt"
 ln -sfn "$checkout" "$venv/collections/ansible_collections/playvirt/core"
+# The modules that roles written for ansible-operator call; the image has them in the same place.
+ln -sfn "$checkout/images/runner/collections/ansible_collections/operator_sdk" "$venv/collections/ansible_collections/operator_sdk"
+
+# kubernetes.core, for the test that runs an existing operator: one folder out of the bundle.
+bundle=$(mktemp -d)
+trap 'rm -rf "$bundle"' EXIT
+"$venv/bin/pip" download --quiet --disable-pip-version-check --no-deps --dest "$bundle" --requirement "$checkout/requirements/operator.txt"
+"$venv/bin/python" - "$bundle" "$venv/collections" <<'PYTHON'
+import pathlib, sys, zipfile
+
+(wheel,) = pathlib.Path(sys.argv[1]).glob("ansible-*.whl")
+with zipfile.ZipFile(wheel) as archive:
+    archive.extractall(sys.argv[2], [n for n in archive.namelist() if n.startswith("ansible_collections/kubernetes/core/")])
+PYTHON
+
+# The runner's engine is tested against a second ansible-core, in an environment of its own.
+"$venv/bin/python" "$checkout/tests/unit/second_core.py" >&2

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -21,10 +21,15 @@ from . import credentials as credentials_file
 
 REQUEST_SECONDS = 60.0
 CONNECT_SECONDS = 10.0
+READ_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 WATCH_LINE_LIMIT = 64 * 1024 * 1024
 MERGE_PATCH = "application/merge-patch+json"
 JSON_PATCH = "application/json-patch+json"
 APPLY_PATCH = "application/apply-patch+yaml"
+
+
+class _NotSent(aiohttp.ClientError):
+    """The request was not allowed any more at the moment when its first byte would have gone out."""
 
 
 class Silence(errors.TransientError):
@@ -33,7 +38,10 @@ class Silence(errors.TransientError):
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """One request; `body` is JSON-able data, or bytes that are sent as they are."""
+    """One request; `body` is JSON-able data, or bytes that are sent as they are.
+
+    `may_send` is asked in the moment before bytes go out, instead of the client's own rule for writes.
+    """
 
     method: str
     path: str
@@ -41,6 +49,7 @@ class Request:
     body: Any = None
     content_type: str = "application/json"
     accept: str = "application/json"
+    may_send: Callable[[], bool] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,10 +75,12 @@ class APIClient:
         *,
         user_agent: str = "playvirt-runner",
         count: Callable[[str, str, int], None] | None = None,
+        may_write: Callable[[], bool] = lambda: True,
     ) -> None:
-        """`count` hears of every answer: method, path, HTTP status."""
+        """`count` hears of every answer: method, path, HTTP status. `may_write` is asked before every write, see `_ask_before_sending`."""
         self._credentials = credentials
         self._count = count
+        self._may_write = may_write
         self._user_agent = user_agent
         self._session: aiohttp.ClientSession | None = None
         self._discovered: dict[tuple[str, str], kinds.Resource] = {}
@@ -77,7 +88,10 @@ class APIClient:
     async def __aenter__(self) -> APIClient:
         connector = aiohttp.TCPConnector(limit=64, keepalive_timeout=60)
         self._session = aiohttp.ClientSession(
-            connector=connector, headers={"User-Agent": self._user_agent}, auto_decompress=True
+            connector=connector,
+            headers={"User-Agent": self._user_agent},
+            auto_decompress=True,
+            trace_configs=[_ask_before_sending()],
         )
         return self
 
@@ -89,7 +103,7 @@ class APIClient:
     async def open(self, request: Request, *, timeout: aiohttp.ClientTimeout) -> AsyncIterator[aiohttp.ClientResponse]:
         """Send a request and give the answer as it comes.
 
-        Raises TransientError when the server cannot be reached or the connection breaks.
+        Raises TransientError when the server cannot be reached, the connection breaks, or the request may not be sent (any more).
         """
         if self._session is None:
             raise RuntimeError("the client is not open; use `async with`")
@@ -109,6 +123,7 @@ class APIClient:
                 headers=headers,
                 ssl=self._credentials.tls or True,
                 timeout=timeout,
+                trace_request_ctx=request.may_send or (None if request.method in READ_METHODS else self._may_write),
             ) as response:
                 if self._count is not None:
                     self._count(request.method, request.path, response.status)
@@ -116,6 +131,29 @@ class APIClient:
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             what = str(error) or type(error).__name__
             raise errors.TransientError(f"{request.method} {request.path}: {what}") from error
+
+    @asynccontextmanager
+    async def websocket(self, path: str, protocols: Sequence[str]) -> AsyncIterator[aiohttp.ClientWebSocketResponse]:
+        """A WebSocket to a subresource such as `exec`; `path` carries the query, `protocols` are offered in that order.
+
+        Raises APIError where the API server refuses it, TransientError where it cannot be reached.
+        """
+        if self._session is None:
+            raise RuntimeError("the client is not open; use `async with`")
+        token = self._credentials.token()
+        try:
+            async with self._session.ws_connect(
+                self._credentials.server + path,
+                protocols=tuple(protocols),
+                headers={"Authorization": f"Bearer {token}"} if token else None,
+                ssl=self._credentials.tls or True,
+                max_msg_size=0,
+            ) as socket:
+                yield socket
+        except aiohttp.WSServerHandshakeError as error:
+            raise errors.api_error(error.status, f"{path.partition('?')[0]}: {error.message}") from error
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise errors.TransientError(f"{path.partition('?')[0]}: {error or type(error).__name__}") from error
 
     async def send(self, request: Request, *, seconds: float = REQUEST_SECONDS) -> tuple[int, str, bytes]:
         """Send a request; returns status, content type and body, whatever the status is."""
@@ -248,6 +286,23 @@ class APIClient:
                     status = event.get("object") or {}
                     raise errors.api_error(int(status.get("code") or 500), status)
                 yield event
+
+
+def _ask_before_sending() -> aiohttp.TraceConfig:
+    """Ask the request's rule when a connection is there and its bytes are ready: between the answer and the system call nothing waits.
+
+    A process that was stopped anywhere before, also while it connected, therefore finds out in time.
+    """
+
+    async def ask(_session: aiohttp.ClientSession, context: Any, _params: object) -> None:
+        may_send: Callable[[], bool] | None = context.trace_request_ctx
+        if may_send is not None and not may_send():
+            raise _NotSent("this replica does not hold the lease; nothing was sent")
+
+    config = aiohttp.TraceConfig()
+    config.on_request_headers_sent.append(ask)
+    config.on_request_chunk_sent.append(ask)
+    return config
 
 
 def _decoded(text: str) -> Any:

@@ -2,7 +2,7 @@
 
 In: `install()`, once, in the zygote. Out: whether the installed ansible-core fits; where it does not, nothing is changed. What is kept is the code that Jinja
 makes of a text, never a value; ansible-core decides as before, and before this is reached, whether a text is trusted to be a template at all.
-The only other file that knows private parts of ansible-core is inline_tasks.py. Called by `zygote.py`.
+The other files that know private parts of ansible-core are inline_tasks.py and warm_modules.py. Called by `zygote.py`.
 """
 
 from __future__ import annotations

@@ -8,37 +8,24 @@ return go into the cache. Every other path belongs to the services. Called by `_
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import logging
 import os
 import socket
+import urllib.parse
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import aiohttp
 from aiohttp import web
 from ansible_collections.playvirt.core.plugins.module_utils.api import errors, kinds
 
-from . import api_client, cache, log, services
+from . import api_client, cache, forwarding, log, services
 
 LOG = logging.getLogger("runner.gateway")
 READ_HEADER = "X-Playvirt-Read"
-READ_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 BODY_LIMIT = 16 * 1024 * 1024
-
-
-def status_answer(code: int, reason: str, message: str) -> web.Response:
-    """An answer in the form of Kubernetes' Status."""
-    body = {
-        "kind": "Status",
-        "apiVersion": "v1",
-        "status": "Failure",
-        "code": code,
-        "reason": reason,
-        "message": message,
-    }
-    return web.json_response(body, status=code)
 
 
 class Gateway:
@@ -52,10 +39,9 @@ class Gateway:
         routes: services.Routes,
         may_write: Callable[[], bool],
     ) -> None:
-        self._client = client
+        self._forwarder = forwarding.Forwarder(client=client, store=store, may_write=may_write)
         self._cache = store
         self._routes = routes
-        self._may_write = may_write
         self._resources: dict[tuple[str, str], kinds.Resource] = {}
         self._runner: web.AppRunner | None = None
 
@@ -85,12 +71,12 @@ class Gateway:
                 return await self._api(request)
             return await self._service(request)
         except errors.TransientError as error:
-            return status_answer(503, "ServiceUnavailable", str(error))
+            return forwarding.status_answer(503, "ServiceUnavailable", str(error))
 
     async def _service(self, request: web.Request) -> web.StreamResponse:
         found = self._routes.find(request.method, request.path)
         if found is None:
-            return status_answer(
+            return forwarding.status_answer(
                 404, "NotFound", f"{request.method} {request.path}: nothing in this runner answers that"
             )
         prefix, handler = found
@@ -98,7 +84,7 @@ class Gateway:
         try:
             body = json.loads(text) if text else None
         except ValueError as error:
-            return status_answer(400, "BadRequest", f"the body is not JSON: {error}")
+            return forwarding.status_answer(400, "BadRequest", f"the body is not JSON: {error}")
         told = {
             "method": request.method,
             "path": request.path,
@@ -116,50 +102,20 @@ class Gateway:
         return web.json_response(answer, status=status)
 
     async def _api(self, request: web.Request) -> web.StreamResponse:
-        reading = request.method in READ_METHODS
+        reading = forwarding.is_reading(request)
         if reading and request.headers.get(READ_HEADER) == "cache":
             cached = self._from_cache(request)
             if cached is not None:
                 return web.json_response(cached, headers={READ_HEADER: "cache"})
-        if not reading and not self._may_write():
-            return status_answer(503, "ServiceUnavailable", "this replica does not hold the lease; it writes nothing")
-        query = {name: value for name, value in request.query.items() if name != "ownerUID"}
-        forwarded = api_client.Request(
-            method=request.method,
-            path=request.rel_url.raw_path,
-            query=query,
-            body=await request.read() or None,
-            content_type=request.headers.get("Content-Type", "application/json"),
-            accept=request.headers.get("Accept", "application/json"),
-        )
-        if query.get("watch") in ("true", "1") or query.get("follow") in ("true", "1"):
-            return await self._stream(request, forwarded)
-        status, content_type, body = await self._client.send(forwarded)
-        if not reading and status < 300:
-            self._note_written(body)
-        if reading and status == 200 and "ownerUID" in request.query:
-            body = _keep_owned(body, request.query["ownerUID"])
-        headers = {READ_HEADER: "api", "Content-Type": content_type or "application/json"}
-        return web.Response(status=status, body=body, headers=headers)
-
-    async def _stream(self, request: web.Request, forwarded: api_client.Request) -> web.StreamResponse:
-        timeout = aiohttp.ClientTimeout(total=None, sock_connect=api_client.CONNECT_SECONDS)
-        async with self._client.open(forwarded, timeout=timeout) as answer:
-            content_type = answer.headers.get("Content-Type", "application/json")
-            response = web.StreamResponse(status=answer.status, headers={"Content-Type": content_type})
-            await response.prepare(request)
-            async for chunk in answer.content.iter_any():
-                await response.write(chunk)
-            await response.write_eof()
-            return response
-
-    def _note_written(self, body: bytes) -> None:
-        try:
-            obj = json.loads(body)
-        except ValueError:
-            return
-        if isinstance(obj, dict) and obj.get("kind") != "Status" and isinstance(obj.get("metadata"), dict):
-            self._cache.written(obj)
+        if not reading and not self._forwarder.may_write():
+            return forwarding.status_answer(503, "ServiceUnavailable", forwarding.NOT_LEADING)
+        query = urllib.parse.urlencode([(name, value) for name, value in request.query.items() if name != "ownerUID"])
+        if forwarding.is_stream(request):
+            return await self._forwarder.stream(request, query=query)
+        answer = await self._forwarder.send(request, query=query)
+        if reading and answer.status == 200 and "ownerUID" in request.query:
+            answer = dataclasses.replace(answer, body=_keep_owned(answer.body, request.query["ownerUID"]))
+        return answer.response({READ_HEADER: "api"})
 
     def _from_cache(self, request: web.Request) -> dict[str, Any] | None:
         """The answer, or None where only the API server knows it."""
@@ -172,6 +128,8 @@ class Gateway:
         if resource is None or len(rest) > 2:
             return None
         kind = resource.kind
+        if not self._cache.is_whole(api_version, kind):
+            return None
         if len(rest) == 2:
             return self._cache.get(api_version, kind, namespace, rest[1])
         return self._list_from_cache(request, resource, namespace)

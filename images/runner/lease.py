@@ -2,7 +2,8 @@
 
 In: the client, the lease's name and this process's identity. Out: `held()`, asked before every write, and `run()`, which returns when a lease
 that was held is lost: the process ends then. A holder counts from the moment before it asked for the renewal and stops earlier than the others
-may take over, so a process that was paused finds itself without the lease before it writes anything. Called by `__main__.py`.
+may take over, so a process that was paused finds itself without the lease before it writes anything; `on_renewed` tells the zygote until when
+it may live, which kills a process that is paused for longer. The election's own writes obey the same clock. Called by `runner.py`.
 """
 
 from __future__ import annotations
@@ -35,6 +36,11 @@ class LeaseOptions:
     renew_deadline: float = 10.0
     retry: float = 2.0
 
+    @property
+    def kill_after(self) -> float:
+        """Seconds after the last renewal when a holder that did not stop by itself is killed: between its own deadline and the others' turn."""
+        return (self.renew_deadline + self.duration) / 2
+
 
 def boot_time() -> float:
     """Seconds of a clock that goes on while the process is stopped or the machine sleeps."""
@@ -45,11 +51,18 @@ class Election:
     """Takes the lease, renews it, tells whether it is held."""
 
     def __init__(
-        self, client: api_client.APIClient, options: LeaseOptions, *, clock: Callable[[], float] = boot_time
+        self,
+        client: api_client.APIClient,
+        options: LeaseOptions,
+        *,
+        clock: Callable[[], float] = boot_time,
+        on_renewed: Callable[[float], None] = lambda kill_at: None,
     ) -> None:
+        """`on_renewed` hears, at every renewal, of the moment of `clock` at which this process must be gone if no other follows."""
         self._client = client
         self._options = options
         self._clock = clock
+        self._on_renewed = on_renewed
         self._renewed_at: float | None = None
         self._seen: tuple[Any, Any] | None = None
         self._seen_at = 0.0
@@ -90,17 +103,27 @@ class Election:
         except errors.NotFound:
             meta = {"namespace": options.namespace, "name": options.name}
             new = {"apiVersion": API_VERSION, "kind": KIND, "metadata": meta, "spec": self._spec({}, asked_at)}
-            await self._client.create(new)
-            self._renewed_at = asked_at
+            await self._write("POST", new, asked_at)
             return True
         spec = lease.get("spec") or {}
         holder = spec.get("holderIdentity") or ""
         if holder and holder != options.identity and not self._expired(spec, asked_at):
             self._renewed_at = None
             return False
-        await self._client.update({**lease, "spec": self._spec(spec, asked_at)})
-        self._renewed_at = asked_at
+        await self._write("PUT", {**lease, "spec": self._spec(spec, asked_at)}, asked_at)
         return True
+
+    async def _write(self, method: str, lease: dict[str, Any], asked_at: float) -> None:
+        await self._send(method, lease, asked_at)
+        self._renewed_at = asked_at
+        self._on_renewed(asked_at + self._options.kill_after)
+
+    async def _send(self, method: str, lease: dict[str, Any], asked_at: float) -> None:
+        """Write what was decided at `asked_at`, unless that is too long ago by now."""
+        name = None if method == "POST" else self._options.name
+        path = await self._client.path(API_VERSION, KIND, namespace=self._options.namespace, name=name)
+        in_time = lambda: self._clock() - asked_at < self._options.renew_deadline  # noqa: E731
+        await self._client.request(api_client.Request(method=method, path=path, body=lease, may_send=in_time))
 
     def _expired(self, spec: dict[str, Any], now: float) -> bool:
         """Whether the holder has not renewed for its whole time, measured on this machine's clock since the last change seen."""
@@ -126,11 +149,11 @@ class Election:
         """Give the lease up at the end, so that another replica takes over at once."""
         if not self.held():
             return
-        options, self._renewed_at = self._options, None
+        options, asked_at, self._renewed_at = self._options, self._clock(), None
         try:
             lease = await self._client.get(API_VERSION, KIND, namespace=options.namespace, name=options.name)
             if lease["spec"].get("holderIdentity") == options.identity:
                 spec = {**lease["spec"], "holderIdentity": "", "leaseDurationSeconds": 1}
-                await self._client.update({**lease, "spec": spec})
+                await self._send("PUT", {**lease, "spec": spec}, asked_at)
         except (errors.APIError, errors.TransientError) as error:
             LOG.warning("lease not released", extra=log.fields(error=str(error)))

@@ -5,11 +5,17 @@ In: what happened. Out: the text of /metrics. Called by `reconciler.py`, the wat
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 
 import prometheus_client as prometheus
 
-SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 600.0)
+from . import queue_metrics
+
+SECONDS = queue_metrics.SECONDS
+# Plays may ask for any path and name any action: what comes after so many different ones is counted together.
+LABEL_VALUES = 200
+OTHER = "other"
 
 
 class Metrics:
@@ -17,6 +23,8 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = prometheus.CollectorRegistry()
+        self._resources: set[str] = set()
+        self._actions: set[str] = set()
         self.reconciles = prometheus.Histogram(
             "ansible_operator_reconciles",
             "How long a reconciliation took, in seconds, from the decision to the end of its play.",
@@ -24,19 +32,24 @@ class Metrics:
             buckets=SECONDS,
             registry=self.registry,
         )
-        self.results = prometheus.Counter(
+        self.results = prometheus.Gauge(  # ansible-operator counts with a gauge, and dashboards ask for its name
             "ansible_operator_reconcile_result",
             "Reconciliations by how they ended: unchanged, waiting, status, succeeded, failed, gone.",
             ["GVK", "result"],
             registry=self.registry,
         )
-        self.waited = prometheus.Histogram(
-            "workqueue_queue_duration_seconds",
-            "How long a key waited in the queue.",
-            ["name"],
+        self.queue = queue_metrics.QueueMetrics(self.registry)
+        self.plays = prometheus.Histogram(
+            "playvirt_runner_play_duration_seconds",
+            "How long a play took in its worker, by how it ended: ok, failed, cancelled.",
+            ["GVK", "result"],
             buckets=SECONDS,
             registry=self.registry,
         )
+        build = prometheus.Gauge(
+            "ansible_operator_build_info", "Always 1; what runs.", ["commit", "version"], registry=self.registry
+        )
+        build.labels(os.environ.get("PLAYVIRT_COMMIT", "unknown"), os.environ.get("PLAYVIRT_VERSION", "unknown")).set(1)
         self.tasks = prometheus.Histogram(
             "playvirt_runner_task_duration_seconds",
             "How long one task of a role took.",
@@ -66,7 +79,20 @@ class Metrics:
 
     def count_request(self, method: str, path: str, code: int) -> None:
         """Count one request to the API server."""
-        self.requests.labels(method, resource_of(path), str(code)).inc()
+        resource = self._bounded(self._resources, resource_of(path))
+        self.requests.labels(method, resource, str(code)).inc()
+
+    def observe_task(self, action: str, status: str, seconds: float) -> None:
+        """Note one task of a role."""
+        self.tasks.labels(self._bounded(self._actions, action), status).observe(seconds)
+
+    @staticmethod
+    def _bounded(known: set[str], value: str) -> str:
+        """The value, or `other` where there are too many different ones."""
+        if value not in known and len(known) >= LABEL_VALUES:
+            return OTHER
+        known.add(value)
+        return value
 
     def gauge(self, name: str, text: str, value: Callable[[], float]) -> None:
         """A gauge that is read when the metrics are."""

@@ -19,6 +19,7 @@ class PrioritySlots:
         self._free = limit
         self._heap: list[tuple[int, int, asyncio.Future[None]]] = []
         self._numbers = itertools.count()
+        self._closed = False
 
     @property
     def waiting(self) -> int:
@@ -34,7 +35,15 @@ class PrioritySlots:
         finally:
             self._release()
 
+    def close(self) -> None:
+        """Give out no more slots: who waits, or comes, is cancelled; who holds one goes on."""
+        self._closed = True
+        for _, _, future in self._heap:
+            future.cancel()
+
     async def _acquire(self, priority: int) -> None:
+        if self._closed:
+            raise asyncio.CancelledError("no more slots are given out")
         if self._free > 0:
             self._free -= 1
             return

@@ -18,14 +18,20 @@ from . import (
     api_client,
     cache,
     credentials,
+    dependents,
     engine,
     gateway,
     health,
     lease,
     log,
     metrics,
+    metrics_server,
+    proxy,
+    queue_metrics,
     reconciler,
     services,
+    triggers,
+    user_metrics,
     watcher,
 )
 from . import options as options_file
@@ -45,9 +51,13 @@ class Runner:
         self.health = health.Health(self._metrics)
         self.watches = watches_file.load(
             options.watches_file,
-            environment=os.environ,
+            environment={**os.environ, **options.engine_environment},
             defaults=watches_file.Defaults(
-                reconcile_period=options.reconcile_period, namespaces=options.watch_namespaces
+                reconcile_period=options.reconcile_period,
+                namespaces=options.watch_namespaces,
+                max_concurrent=options.max_concurrent,
+                verbosity=options.verbosity,
+                variables=options.variables,
             ),
         )
         for watch in self.watches:
@@ -57,15 +67,18 @@ class Runner:
         self._services = [(reference, services.load(reference)) for reference in options.services]
         self._engine = engine.Engine(
             engine.EngineOptions(
-                roles=tuple(dict.fromkeys(watch.role for watch in self.watches)),
-                environment={"PLAYVIRT_RUNNER_SOCKET": str(options.socket)},
+                roles=watches_file.roles(self.watches),
+                playbooks=watches_file.playbooks(self.watches),
+                environment={"PLAYVIRT_RUNNER_SOCKET": str(options.socket), **options.engine_environment},
                 engine=options.engine,
                 workers=options.workers,
+                artifacts=options.artifacts,
             )
         )
         self._cache = cache.Cache(watches_file.sources(self.watches))
         self._reader = services.CacheReader(self._cache)
         self._routes = services.Routes()
+        self._routes.add_route("POST", "/metrics", user_metrics.UserMetrics(self._metrics.registry).answer)
         self._election: lease.Election | None = None
         self._leading: asyncio.Task[None] | None = None
 
@@ -85,18 +98,27 @@ class Runner:
         self.health.add_live("engine", self._engine.problem)
         self.health.add_check("leader", lambda: None if self.leading() else "another replica holds the lease")
         await self.health.start(self._options.health_address)
+        scraped = metrics_server.MetricsServer(self._metrics)
+        await scraped.start(self._options.metrics_address)
         found = credentials.find(self._options.kubeconfig)
         starting = asyncio.create_task(self._engine.start())
         try:
-            async with api_client.APIClient(found, count=self._metrics.count_request) as client:
+            async with api_client.APIClient(found, count=self._metrics.count_request, may_write=self.leading) as client:
                 return await self._run_with(client, starting)
         finally:
             starting.cancel()
             await asyncio.gather(starting, return_exceptions=True)
             await self._engine.close()
+            await scraped.stop()
             await self.health.stop()
 
     async def _run_with(self, client: api_client.APIClient, starting: asyncio.Task[dict[str, str]]) -> int:
+        watchers = [
+            watcher.Watcher(client, self._cache, source, count=self._metrics.count_watch)
+            for source in watches_file.sources(self.watches)
+        ]
+        kinds = self._dependents(client, watchers)
+        loopback = self._proxy(client, kinds)
         parts = reconciler.Parts(
             watches=self.watches,
             cache=self._cache,
@@ -106,17 +128,17 @@ class Runner:
             planners=self._planners,
             metrics=self._metrics,
             leading=self.leading,
+            access=loopback,
+            dynamic=kinds,
         )
         work = reconciler.Reconciler(parts)
         self._add_gauges(work)
         socket_server = gateway.Gateway(client=client, store=self._cache, routes=self._routes, may_write=self.leading)
-        watchers = [
-            watcher.Watcher(client, self._cache, source, count=self._metrics.count_watch)
-            for source in watches_file.sources(self.watches)
-        ]
         for one in watchers:
             self.health.add_check(f"watch {one.source.kind} {one.source.namespace or ''}".strip(), one.problem)
         await socket_server.start(self._options.socket)
+        if loopback is not None:
+            await loopback.start()
         tasks = [asyncio.create_task(one.run(), name=f"watch {one.source.kind}") for one in watchers]
         tasks += self._start_services(client, work)
         tasks.append(asyncio.create_task(self._know_resources(client, socket_server), name="resources"))
@@ -127,12 +149,32 @@ class Runner:
         finally:
             work_task.cancel()
             await asyncio.gather(work_task, return_exceptions=True)
+            self._engine.begin_no_more()
             await work.drain(self._options.drain if self._stopping.is_set() else 0)
             for task in [*tasks, stop_task]:
                 task.cancel()
             await asyncio.gather(*tasks, stop_task, return_exceptions=True)
+            await kinds.stop()
+            if loopback is not None:
+                await loopback.stop()
             await socket_server.stop()
             await self._end_election()
+
+    def _dependents(self, client: api_client.APIClient, watchers: list[watcher.Watcher]) -> dependents.Dependents:
+        return dependents.Dependents(
+            client=client,
+            store=self._cache,
+            namespaces=self._options.watch_namespaces,
+            watchers=watchers,
+            count=self._metrics.count_watch,
+        )
+
+    def _proxy(self, client: api_client.APIClient, kinds: dependents.Dependents) -> proxy.Proxy | None:
+        """The proxy, where a watch needs it."""
+        if not any(watch.uses_proxy for watch in self.watches):
+            return None
+        given = proxy.ProxyOptions(port=self._options.proxy_port, inject_owner=self._options.inject_owner)
+        return proxy.Proxy(given, client=client, store=self._cache, kinds=kinds, may_write=self.leading)
 
     async def _end_election(self) -> None:
         """Renewed until here, so that plays that were waited for could write."""
@@ -143,7 +185,12 @@ class Runner:
             await self._election.release()
 
     def _add_gauges(self, work: reconciler.Reconciler) -> None:
-        self._metrics.gauge("workqueue_depth", "Keys that wait.", lambda: len(work.queue))
+        limits = {
+            work.controller_of(triggers.ObjectKey(index, "", "")): watch.max_concurrent or self._options.workers
+            for index, watch in enumerate(self.watches)
+        }
+        loop = asyncio.get_running_loop()
+        self._metrics.queue.watch(queue_metrics.Watched(work.queue, work.controller_of, limits, loop.time))
         self._metrics.gauge("playvirt_runner_plays_running", "Plays in work.", lambda: self._engine.busy)
         self._metrics.gauge(
             "playvirt_runner_workers_replaced", "Workers that were replaced.", lambda: self._engine.replaced
@@ -193,7 +240,7 @@ class Runner:
             text = "; ".join(f"{role}: {reason}" for role, reason in broken.items())
             raise errors.PermanentError(f"{self._options.watches_file}: roles that cannot be loaded: {text}")
         if self._options.leader_elect:
-            self._election = lease.Election(client, self._options.lease)
+            self._election = lease.Election(client, self._options.lease, on_renewed=self._engine.live_until)
             self._leading = asyncio.create_task(self._election.run())
         await asyncio.gather(*(one.synced.wait() for one in watchers))
         if self._election is not None:

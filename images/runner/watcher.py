@@ -1,8 +1,9 @@
 """A watcher: keeps one source of the cache equal to what the API server has.
 
-In: a `Source` and the client. Out: calls to the cache. It lists in pages, then watches from the list's resourceVersion with bookmarks; a watch
-that ends is taken up again where it ended; a version that is too old (410) means a new list, which the cache compares with what it has, so
-nothing is missed or doubled. A silent connection is given up and opened again. Called by `__main__.py`, one task per source.
+In: a `Source` and the client. Out: calls to the cache. It begins with a watch that sends what there is first (sendInitialEvents), and where the API
+server refuses that, with a list in pages and a watch from its resourceVersion; objects go into the cache one by one, a whole list is never held. A watch
+that ends is taken up again where it ended, with bookmarks; a version that is too old (410) means to begin again, which the cache compares with what
+it has, so nothing is missed or doubled. A silent connection is given up and opened again. Called by `runner.py`, one task per source.
 """
 
 from __future__ import annotations
@@ -10,14 +11,17 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from ansible_collections.playvirt.core.plugins.module_utils.api import errors
 
 from . import api_client, cache, log
 
 LOG = logging.getLogger("runner.watcher")
+INITIAL_END = "k8s.io/initial-events-end"
+OBJECTS_IN_A_ROW = 50
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,8 +31,10 @@ class Timing:
     page: int = 500
     watch_seconds: int = 290
     inactivity: float = 100.0
+    initial_inactivity: float = 15.0
     first_delay: float = 0.2
     longest_delay: float = 10.0
+    watch_list: bool = True
 
 
 class Watcher:
@@ -48,6 +54,7 @@ class Watcher:
         self._timing = timing or Timing()
         self._count = count
         self._version: str | None = None
+        self._watch_list = self._timing.watch_list
         self._failures = 0
         self._last_problem = ""
         self.source = source
@@ -65,7 +72,7 @@ class Watcher:
         """List, watch, recover; ends only when cancelled."""
         while True:
             try:
-                if self._version is None:
+                if self._version is None and not self._watch_list:
                     await self._list()
                 await self._watch()
             except errors.Gone:
@@ -105,33 +112,49 @@ class Watcher:
 
     async def _list(self) -> None:
         path, query = await self._path(), {**self._query(), "limit": str(self._timing.page)}
-        objects: list[cache.Object] = []
-        while True:
-            page = await self._client.request(api_client.Request(method="GET", path=path, query=query))
-            for item in page.get("items") or []:
-                objects.append({"apiVersion": self.source.api_version, "kind": self.source.kind, **item})
-            token = page["metadata"].get("continue")
-            if not token:
-                break
-            query["continue"] = token
-        self._version = str(page["metadata"].get("resourceVersion") or "")
-        self._cache.replace(self.source, objects, int(self._version) if self._version.isdigit() else 0)
+        listing = self._cache.listing(self.source)
+        fetching = asyncio.ensure_future(self._page(path, query))
+        try:
+            while True:
+                page = await fetching
+                if token := page["metadata"].get("continue"):
+                    # The API server prepares the next page while this one goes into the cache.
+                    fetching = asyncio.ensure_future(self._page(path, {**query, "continue": token}))
+                for item in page.get("items") or []:
+                    listing.add({"apiVersion": self.source.api_version, "kind": self.source.kind, **item})
+                    if len(listing) % OBJECTS_IN_A_ROW == 0:
+                        await asyncio.sleep(0)
+                if not token:
+                    break
+        finally:
+            fetching.cancel()
+        self._complete(listing, page)
+
+    async def _page(self, path: str, query: Mapping[str, str]) -> dict[str, Any]:
+        return await self._client.request(api_client.Request(method="GET", path=path, query=query))
+
+    def _complete(self, listing: cache.Listing, told: Mapping[str, Any]) -> None:
+        """Everything there is has been told, by a list's last page or a bookmark."""
+        self._version = str(told["metadata"].get("resourceVersion") or "")
+        listing.finish(cache.version_of(told))
         self._count(self.source.kind, "list")
         self._recovered()
         self.synced.set()
-        LOG.debug("listed", extra=log.fields(kind=self.source.kind, count=len(objects)))
+        LOG.debug("listed", extra=log.fields(kind=self.source.kind, count=len(listing)))
 
     def _recovered(self) -> None:
         self._failures = 0
         self._last_problem = ""
 
     async def _watch(self) -> None:
-        query = {
-            **self._query(),
-            "resourceVersion": self._version or "",
-            "allowWatchBookmarks": "true",
-            "timeoutSeconds": str(random.randint(self._timing.watch_seconds, self._timing.watch_seconds * 2)),
-        }
+        seconds = str(random.randint(self._timing.watch_seconds, self._timing.watch_seconds * 2))
+        query = {**self._query(), "allowWatchBookmarks": "true", "timeoutSeconds": seconds}
+        listing: cache.Listing | None = None
+        if self._version is None:
+            query |= {"sendInitialEvents": "true", "resourceVersionMatch": "NotOlderThan"}
+            listing = self._cache.listing(self.source)
+        else:
+            query["resourceVersion"] = self._version
         loop = asyncio.get_running_loop()
         started, events = loop.time(), 0
         timers: list[asyncio.TimerHandle] = []
@@ -141,19 +164,42 @@ class Watcher:
             timers.append(loop.call_later(1.0, self._recovered))
 
         try:
-            path, inactivity = await self._path(), self._timing.inactivity
+            path = await self._path()
+            inactivity = self._timing.inactivity if listing is None else self._timing.initial_inactivity
             async for event in self._client.watch(path, query, inactivity=inactivity, opened=opened):
                 events += 1
-                obj = event["object"]
-                self._version = str(obj["metadata"]["resourceVersion"])
+                if listing is not None:
+                    listing = self._initial(listing, event)
+                    continue
+                self._version = str(event["object"]["metadata"]["resourceVersion"])
                 self._recovered()
                 if event["type"] != "BOOKMARK":
-                    self._cache.apply(self.source, event["type"], obj)
+                    self._cache.apply(self.source, event["type"], event["object"])
                     self._count(self.source.kind, event["type"].lower())
+        except (errors.APIError, api_client.Silence) as error:
+            # Whatever it is (the gate is off: 422, an etcd that cannot: 500), the list tells whether the API server is in trouble.
+            if listing is None:
+                raise
+            self._watch_list = False
+            LOG.info("no watch-list; listing in pages", extra=log.fields(kind=self.source.kind, error=str(error)))
+            return
         finally:
             for timer in timers:
                 timer.cancel()
+        if listing is not None:
+            raise errors.TransientError("the watch ended before everything was told")
         if not events and asyncio.get_running_loop().time() - started < 1.0:
             self._failures += 1
             self._last_problem = "the server ends watches at once"
             await self._pause()
+
+    def _initial(self, listing: cache.Listing, event: Mapping[str, Any]) -> cache.Listing | None:
+        """Take an event from before the end of the initial ones; returns None when this is the end."""
+        obj = event["object"]
+        if event["type"] != "BOOKMARK":
+            listing.add(obj)
+            return listing
+        if (obj["metadata"].get("annotations") or {}).get(INITIAL_END) != "true":
+            raise errors.APIError("the server does not know sendInitialEvents", status=400, reason="BadRequest")
+        self._complete(listing, obj)
+        return None

@@ -1,13 +1,11 @@
-"""The watch list: which kinds are watched and which role is executed for each, in ansible-operator's `watches.yaml` format.
+"""The watch list: which kinds are watched and which role or playbook is executed for each, in ansible-operator's `watches.yaml` format.
 
-In: the file and the environment (`${VAR}` is replaced where the variable is set). Out: `Watch` objects, checked. A key of ansible-operator
-that this runner does not act on, or only in one way, is refused with a message that says what to write; an unknown key too. Keys of our own:
-planner, dependents, reads, fieldSelector, runTimeout, priority. Called by `__main__.py`.
+In: the file and the environment (`${VAR}` is replaced where the variable is set). Out: `Watch` objects, checked. What each key means is in
+`watch_keys.py`; an unknown key is refused. Called by `runner.py`.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,81 +14,93 @@ from typing import Any
 import yaml
 from ansible_collections.playvirt.core.plugins.module_utils.api import errors
 
-from . import cache, durations, selectors
+from . import cache, kind_settings, object_filter, role_paths, watch_keys
 
 RUN_SECONDS = 600.0
-_VARIABLE = re.compile(r"\$(?:\{(\w+)\}|(\w+))")
-_REQUIRED = ("version", "kind", "role")
-_THEIRS = frozenset(
-    {
-        *(
-            "group",
-            "version",
-            "kind",
-            "role",
-            "vars",
-            "reconcilePeriod",
-            "selector",
-            "watchAnnotationsChanges",
-            "markUnsafe",
-        ),
-        *(
-            "manageStatus",
-            "snakeCaseParameters",
-            "watchDependentResources",
-            "watchClusterScopedResources",
-            "maxRunnerArtifacts",
-        ),
-    }
-)
-_OURS = frozenset({"planner", "dependents", "reads", "fieldSelector", "runTimeout", "priority"})
-_KNOWN = _THEIRS | _OURS
-_RELATED_KNOWN = frozenset({"group", "version", "kind", "labelSelector", "fieldSelector", "namespace", "owner"})
-# ansible-operator's keys that have one meaning here: (default there, the only value here, why).
-_ONE_WAY = {
-    "manageStatus": (True, False, "this runner leaves the status to the role and its planner"),
-    "snakeCaseParameters": (True, False, "this runner passes the names of the spec as they are"),
-    "watchDependentResources": (True, False, "list the kinds to watch under `dependents`"),
-    "watchClusterScopedResources": (False, False, "list the kinds to watch under `dependents`"),
-    "markUnsafe": (True, True, "strings of an object are never templates here"),
-}
-_REFUSED = {
-    "playbook": "this runner executes roles; put the tasks into a role",
-    "finalizer": "let the role add and remove its own finalizer",
-    "blacklist": "this runner watches only what the file names",
-}
+MAX_ARTIFACTS = 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class Content:
+    """What is executed: a role (name, path or NAMESPACE.COLLECTION.ROLE) or a playbook (absolute path); the other one is empty."""
+
+    role: str = ""
+    playbook: str = ""
+
+    def __str__(self) -> str:
+        return f"playbook {self.playbook}" if self.playbook else f"role {self.role}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finalizer:
+    """The finalizer that objects carry, what is executed at their deletion, and the variables that are added then."""
+
+    name: str
+    content: Content
+    variables: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Watch:
-    """One entry: the watched kind, the role, and when the role is executed. Durations are in seconds."""
+    """One entry: the watched kind, what is executed, and when. Durations are in seconds."""
 
     name: str
     api_version: str
     kind: str
-    role: str
+    role: str = ""
+    playbook: str = ""
     primary: tuple[cache.Source, ...]
     planner: str | None = None
+    finalizer: Finalizer | None = None
     dependents: tuple[cache.Source, ...] = ()
     reads: tuple[cache.Source, ...] = ()
     variables: Mapping[str, Any] = field(default_factory=dict)
+    snake_case: bool = False
+    manage_status: bool = False
+    dynamic_dependents: bool = False
+    cluster_scoped_dependents: bool = False
+    blacklist: frozenset[cache.Kind] = frozenset()
+    annotations_trigger: bool = False
+    status_trigger: bool = False
+    dependents_status_trigger: bool = False
+    filter: object_filter.Filter | None = None
+    runs_on_delete: bool = False
+    cancel_on_change: bool = False
     reconcile_period: float = 0.0
     run_timeout: float = RUN_SECONDS
     priority: int = 0
-    annotations_trigger: bool = False
+    max_concurrent: int = 0
+    verbosity: int = 0
+    max_artifacts: int = MAX_ARTIFACTS
+    engine: str | None = None
+    gather_facts: bool = False
 
     @property
     def group(self) -> str:
         """The API group, empty for the core group."""
         return self.api_version.rpartition("/")[0]
 
+    @property
+    def content(self) -> Content:
+        """What is executed."""
+        return Content(role="" if self.playbook else self.role, playbook=self.playbook)
+
+    @property
+    def uses_proxy(self) -> bool:
+        """Whether runs get a kubeconfig of the proxy; where a planner observes, the role goes through the gateway alone."""
+        return self.planner is None
+
 
 @dataclass(frozen=True, kw_only=True)
 class Defaults:
-    """What the command line and the environment say for every entry: seconds, and the namespaces (empty: all)."""
+    """What the command line and the environment say for every entry: seconds, namespaces (empty: all), variables, the working directory."""
 
     reconcile_period: float
     namespaces: tuple[str, ...] = ()
+    max_concurrent: int = 0
+    verbosity: int = 0
+    variables: Mapping[str, Any] = field(default_factory=dict)
+    directory: Path = Path()
 
 
 def load(path: Path, *, environment: Mapping[str, str], defaults: Defaults) -> tuple[Watch, ...]:
@@ -99,7 +109,7 @@ def load(path: Path, *, environment: Mapping[str, str], defaults: Defaults) -> t
     Raises InvalidObject that names the file, the entry and the key.
     """
     try:
-        entries = yaml.safe_load(expand(path.read_text(encoding="utf-8"), environment))
+        entries = yaml.safe_load(watch_keys.expand(path.read_text(encoding="utf-8"), environment))
     except (OSError, yaml.YAMLError) as error:
         raise errors.InvalidObject(f"watch list {path}: {error}") from error
     if not isinstance(entries, list) or not entries:
@@ -107,7 +117,7 @@ def load(path: Path, *, environment: Mapping[str, str], defaults: Defaults) -> t
     watches: list[Watch] = []
     for number, entry in enumerate(entries):
         try:
-            watches.append(_watch(entry, defaults))
+            watches.append(_watch(entry, environment, defaults))
         except (ValueError, TypeError, KeyError) as error:
             raise errors.InvalidObject(f"watch list {path}: entry {number}: {error}", field=f"[{number}]") from error
     names = [watch.name for watch in watches]
@@ -117,110 +127,86 @@ def load(path: Path, *, environment: Mapping[str, str], defaults: Defaults) -> t
     return tuple(watches)
 
 
-def expand(text: str, environment: Mapping[str, str]) -> str:
-    """Replace `${VAR}` and `$VAR` where the variable is set; others become `${VAR}`, as ansible-operator does."""
-
-    def value(match: re.Match[str]) -> str:
-        name = match[1] or match[2]
-        return environment.get(name, "${" + name + "}")
-
-    return _VARIABLE.sub(value, text)
-
-
-def _watch(entry: Any, defaults: Defaults) -> Watch:
+def _watch(entry: Any, environment: Mapping[str, str], defaults: Defaults) -> Watch:
     if not isinstance(entry, Mapping):
         raise ValueError("it must be a mapping")
-    _check_keys(entry)
-    api_version = _api_version(entry)
-    period = entry.get("reconcilePeriod")
-    selector = selectors.format_label_selector(entry.get("selector") or {})
-    field_selector = _filled(entry.get("fieldSelector"), "fieldSelector")
-    primary = _sources(entry, defaults, label_selector=selector or None, field_selector=field_selector)
+    watch_keys.check(entry)
+    api_version, kind = watch_keys.api_version(entry), str(entry["kind"])
+    group = api_version.rpartition("/")[0]
+    content = _content(entry, environment, defaults)
+    flag = watch_keys.flag
     return Watch(
-        name=f"{api_version} {entry['kind']}",
+        name=f"{api_version} {kind}",
         api_version=api_version,
-        kind=str(entry["kind"]),
-        role=str(entry["role"]),
-        primary=primary,
+        kind=kind,
+        role=content.role,
+        playbook=content.playbook,
+        primary=watch_keys.primary(entry, defaults.namespaces),
         planner=entry.get("planner"),
-        dependents=_related(entry, "dependents", defaults),
-        reads=_related(entry, "reads", defaults),
-        variables=dict(entry.get("vars") or {}),
-        reconcile_period=durations.parse_duration(str(period)) if period else defaults.reconcile_period,
-        run_timeout=durations.parse_duration(str(entry.get("runTimeout", f"{RUN_SECONDS:g}s"))),
-        priority=int(entry.get("priority", 0)),
-        annotations_trigger=bool(entry.get("watchAnnotationsChanges", False)),
+        finalizer=_finalizer(entry, content, environment, defaults),
+        dependents=watch_keys.related(entry, "dependents", defaults.namespaces),
+        reads=watch_keys.related(entry, "reads", defaults.namespaces),
+        variables={**watch_keys.variables(entry), **defaults.variables},
+        snake_case=flag(entry, "snakeCaseParameters", default=True),
+        manage_status=flag(entry, "manageStatus", default=True),
+        dynamic_dependents=flag(entry, "watchDependentResources", default=True),
+        cluster_scoped_dependents=flag(entry, "watchClusterScopedResources", default=False),
+        blacklist=watch_keys.blacklist(entry),
+        annotations_trigger=flag(entry, "watchAnnotationsChanges", default=False),
+        status_trigger=flag(entry, "watchStatusChanges", default=False),
+        dependents_status_trigger=flag(entry, "watchDependentsStatusChanges", default=False),
+        filter=watch_keys.filter_of(entry),
+        runs_on_delete=watch_keys.choice(entry, "onDelete", ("run",)) is not None,
+        cancel_on_change=flag(entry, "cancelOnChange", default=False),
+        # 0 in the file means the command line's value, as in ansible-operator.
+        reconcile_period=watch_keys.duration(entry, "reconcilePeriod", default=0.0) or defaults.reconcile_period,
+        run_timeout=watch_keys.duration(entry, "runTimeout", default=RUN_SECONDS),
+        priority=watch_keys.number(entry, "priority", default=0),
+        max_concurrent=kind_settings.max_concurrent(group, kind, environment, defaults.max_concurrent),
+        verbosity=kind_settings.verbosity(group, kind, environment, defaults.verbosity),
+        # 0 in the file means 20, as in ansible-operator; the annotation can say 0.
+        max_artifacts=watch_keys.number(entry, "maxRunnerArtifacts", default=0, least=0) or MAX_ARTIFACTS,
+        engine=watch_keys.choice(entry, "engine", watch_keys.ENGINES),
+        gather_facts=flag(entry, "gatherFacts", default=kind_settings.gathers_facts(environment)),
     )
 
 
-def _check_keys(entry: Mapping[str, Any]) -> None:
-    for key in entry:
-        if key in _REFUSED:
-            raise ValueError(f"'{key}' is not supported: {_REFUSED[key]}")
-        if key not in _KNOWN:
-            raise ValueError(f"'{key}' is not a key of a watch list")
-    for key in _REQUIRED:
-        if not entry.get(key):
-            raise ValueError(f"'{key}' is missing")
-    for key, (default, only, why) in _ONE_WAY.items():
-        if entry.get(key, default) is not only:
-            seen = "" if key in entry else " (the default)"
-            raise ValueError(
-                f"'{key}: {str(entry.get(key, default)).lower()}'{seen} is not supported: {why}; write '{key}: {str(only).lower()}'"
-            )
+def _content(entry: Mapping[str, Any], environment: Mapping[str, str], defaults: Defaults) -> Content:
+    """The playbook, which wins, or the role."""
+    if entry.get("playbook"):
+        return Content(playbook=role_paths.find_playbook(str(entry["playbook"]), directory=defaults.directory))
+    role = str(entry.get("role") or "")
+    return Content(role=role_paths.find_role(role, environment=environment, directory=defaults.directory))
 
 
-def _api_version(entry: Mapping[str, Any]) -> str:
-    group, version = entry.get("group") or "", entry["version"]
-    return f"{group}/{version}" if group else str(version)
-
-
-def _filled(value: Any, key: str) -> str | None:
-    """A value that must not have an unset variable left in it: it would select nothing, silently."""
-    if value is None:
+def _finalizer(
+    entry: Mapping[str, Any], content: Content, environment: Mapping[str, str], defaults: Defaults
+) -> Finalizer | None:
+    given = watch_keys.finalizer(entry)
+    if given is None:
         return None
-    if left := _VARIABLE.search(str(value)):
-        raise ValueError(f"'{key}: {value}': the environment variable {left[1] or left[2]} is not set")
-    return str(value)
-
-
-def _sources(
-    entry: Mapping[str, Any], defaults: Defaults, *, label_selector: str | None, field_selector: str | None
-) -> tuple[cache.Source, ...]:
-    fixed = _filled(entry.get("namespace"), "namespace")
-    namespaces: tuple[str | None, ...] = (fixed,) if fixed else (defaults.namespaces or (None,))
-    selectors.Matcher(namespace=None, label_selector=label_selector, field_selector=field_selector)  # raises ValueError
-    return tuple(
-        cache.Source(
-            api_version=_api_version(entry),
-            kind=str(entry["kind"]),
-            namespace=namespace,
-            label_selector=label_selector,
-            field_selector=field_selector,
-        )
-        for namespace in namespaces
-    )
-
-
-def _related(entry: Mapping[str, Any], key: str, defaults: Defaults) -> tuple[cache.Source, ...]:
-    found: list[cache.Source] = []
-    for number, related in enumerate(entry.get(key) or []):
-        for name in related:
-            if name not in _RELATED_KNOWN:
-                raise ValueError(f"{key}[{number}]: '{name}' is not a key of it")
-        if related.get("owner", True) is not True:
-            raise ValueError(f"{key}[{number}]: 'owner: false' is not supported; use `reads`")
-        if not related.get("version") or not related.get("kind"):
-            raise ValueError(f"{key}[{number}]: 'version' and 'kind' are needed")
-        selector = related.get("labelSelector")
-        if isinstance(selector, Mapping):
-            selector = selectors.format_label_selector(selector)
-        field_selector = _filled(related.get("fieldSelector"), "fieldSelector")
-        found += _sources(related, defaults, label_selector=selector, field_selector=field_selector)
-    return tuple(found)
+    if given.get("role") or given.get("playbook"):
+        content = _content(given, environment, defaults)
+    return Finalizer(name=str(given["name"]), content=content, variables=watch_keys.variables(given))
 
 
 def sources(watches: tuple[Watch, ...]) -> tuple[cache.Source, ...]:
-    """Every source that the watches need, each once."""
+    """Every source that the watches need from the start, each once."""
     wanted = [source for watch in watches for source in (*watch.primary, *watch.dependents, *watch.reads)]
     return tuple(dict.fromkeys(wanted))
+
+
+def roles(watches: tuple[Watch, ...]) -> tuple[str, ...]:
+    """Every role that the watches execute, each once."""
+    contents = [
+        content for watch in watches for content in (watch.content, watch.finalizer and watch.finalizer.content)
+    ]
+    return tuple(dict.fromkeys(content.role for content in contents if content and content.role))
+
+
+def playbooks(watches: tuple[Watch, ...]) -> tuple[str, ...]:
+    """Every playbook that the watches execute, each once."""
+    contents = [
+        content for watch in watches for content in (watch.content, watch.finalizer and watch.finalizer.content)
+    ]
+    return tuple(dict.fromkeys(content.playbook for content in contents if content and content.playbook))

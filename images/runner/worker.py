@@ -1,9 +1,12 @@
 """A worker: the forked child of the zygote that executes plays, one after the other, on its main thread.
 
-Comes in, on a stream socket, one JSON object per line: {"run": {"role": NAME, "extra_vars": {...}}}. Goes out, same form:
-{"start": TASK} and {"task": {...}} (see `play.Recorder`) while the play runs, then {"result": {...}} (see `play.PlayRunner.run`) with
-"rss_kib", the resident size afterwards. First of all, when it is warm, it says {"ready": PID}. The process ends when the
-other side closes the socket. Called by `zygote.py`; imports ansible.
+Comes in, on a stream socket, one JSON object per line: {"run": {"role" or "playbook", "extra_vars", "verbosity", "environment", "inline"}}. Goes
+out, same form: {"start": TASK} and {"task": {...}} (see `recorder.py`) while the play runs, {"log": LINE} with a verbosity, then {"result": {...}} (see
+`play.PlayRunner.run`) with "rss_kib", the resident size afterwards, and "left", why the process is not to be used again, if so. First of all, when it is warm,
+it says {"ready": PID}. The process ends when the other side closes the socket.
+
+A cold worker takes {"exec": {"arguments", "environment"}} instead and becomes a fresh Python interpreter, with the number of the connection in
+PLAYVIRT_RUNNER_CONNECTION. Called by `zygote.py`; imports ansible.
 """
 
 from __future__ import annotations
@@ -13,10 +16,11 @@ import json
 import os
 import resource
 import socket
+import sys
 import traceback
 from typing import Any, NoReturn
 
-from . import play
+from . import inline_tasks, kernel, play, surroundings, warm_modules
 
 PAGE_KIB = resource.getpagesize() // 1024
 
@@ -48,23 +52,23 @@ class Worker:
                 gc.collect()  # now, while nobody waits
 
     def _answer(self, job: dict[str, Any]) -> None:
-        environment, directory = dict(os.environ), os.getcwd()
+        before = surroundings.Surroundings()
         gc.disable()
+        inline_tasks.use(bool(job["inline"]))
+        warm_modules.use(bool(job["inline"]))
+        os.environ.update(job["environment"])
         try:
-            result = self._runner.run(job["role"], extra_vars=job["extra_vars"], sink=self._send)
+            result = self._runner.run(job, sink=self._send)
         finally:
             gc.enable()
-            if os.environ != environment:
-                os.environ.clear()
-                os.environ.update(environment)
-            os.chdir(directory)
-        self._send({"result": {**result, "rss_kib": resident_kib()}})
+        self._send({"result": {**result, "left": before.restore(), "rss_kib": resident_kib()}})
 
 
 def main(connection: socket.socket, runner: play.PlayRunner) -> NoReturn:
     """Serve the connection and end the process; never returns into the zygote's code."""
     code = 1
     try:
+        kernel.forks_die_with_this()
         Worker(connection, runner).serve()
         code = 0
     except (BrokenPipeError, ConnectionResetError, KeyboardInterrupt):
@@ -73,3 +77,17 @@ def main(connection: socket.socket, runner: play.PlayRunner) -> NoReturn:
         traceback.print_exc()
     finally:
         os._exit(code)
+
+
+def become(connection: socket.socket) -> NoReturn:
+    """Be replaced by the process that the connection asks for; ends where it asks for none."""
+    connection.sendall(json.dumps({"ready": os.getpid()}).encode() + b"\n")
+    line = b""
+    while not line.endswith(b"\n") and (part := connection.recv(1 << 20)):
+        line += part
+    if line:
+        asked = json.loads(line)["exec"]
+        connection.set_inheritable(True)
+        environment = {**os.environ, **asked["environment"], "PLAYVIRT_RUNNER_CONNECTION": str(connection.fileno())}
+        os.execve(sys.executable, [sys.executable, *asked["arguments"]], environment)
+    os._exit(0)

@@ -12,8 +12,10 @@ import asyncio
 import heapq
 import itertools
 import random
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
+
+SPARE_PLACES = 64
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,17 +41,20 @@ class Item[K: Hashable]:
     priority: int = 0
     urgent: bool = False
     reasons: set[str] = field(default_factory=set)
+    pushed: int | None = None  # the priority at which it lies in the heap
 
 
 class WorkQueue[K: Hashable]:
     """See the file's docstring."""
 
-    def __init__(self, backoff: Backoff | None = None) -> None:
+    def __init__(self, backoff: Backoff | None = None, *, added: Callable[[K], None] = lambda key: None) -> None:
+        """`added` hears of every key that did not wait already."""
+        self._added = added
         self._backoff = backoff or Backoff()
         self._waiting: dict[K, Item[K]] = {}
         self._heap: list[tuple[int, int, K]] = []
         self._numbers = itertools.count()
-        self._working: set[K] = set()
+        self._working: dict[K, float] = {}
         self._failures: dict[K, int] = {}
         self._held: dict[K, asyncio.TimerHandle] = {}
         self._timers: dict[K, asyncio.TimerHandle] = {}
@@ -63,6 +68,14 @@ class WorkQueue[K: Hashable]:
         """How many keys are in work."""
         return len(self._working)
 
+    def waiting(self) -> list[K]:
+        """The keys that wait, those that are held back included."""
+        return list(self._waiting)
+
+    def in_work(self) -> Mapping[K, float]:
+        """The keys in work, and when their turn began (seconds of the event loop's clock)."""
+        return dict(self._working)
+
     def failures(self, key: K) -> int:
         """How often in a row the key failed."""
         return self._failures.get(key, 0)
@@ -72,6 +85,7 @@ class WorkQueue[K: Hashable]:
         item = self._waiting.get(key)
         if item is None:
             item = self._waiting[key] = Item(key, asyncio.get_running_loop().time(), priority)
+            self._added(key)
         item.reasons.add(reason)
         item.priority = max(item.priority, priority)
         item.urgent = item.urgent or urgent
@@ -80,24 +94,38 @@ class WorkQueue[K: Hashable]:
         if key not in self._working and key not in self._held:
             self._push(item)
 
-    def schedule(self, key: K, *, delay: float, reason: str) -> None:
+    def schedule(self, key: K, *, delay: float, reason: str, priority: int = 0) -> None:
         """Ask for a turn after `delay` seconds; replaces what was scheduled for the key before."""
         self.unschedule(key)
         loop = asyncio.get_running_loop()
-        self._timers[key] = loop.call_later(delay, self._timer_ended, key, reason)
+        self._timers[key] = loop.call_later(delay, self._timer_ended, key, reason, priority)
 
     def unschedule(self, key: K) -> None:
         """Forget what was scheduled for the key."""
         if timer := self._timers.pop(key, None):
             timer.cancel()
 
-    def _timer_ended(self, key: K, reason: str) -> None:
+    def _timer_ended(self, key: K, reason: str, priority: int) -> None:
         self._timers.pop(key, None)
-        self.add(key, reason=reason)
+        self.add(key, reason=reason, priority=priority)
 
     def _push(self, item: Item[K]) -> None:
+        if item.pushed == item.priority:
+            return
+        item.pushed = item.priority
+        if len(self._heap) > 2 * len(self._waiting) + SPARE_PLACES:
+            self._tidy()
         heapq.heappush(self._heap, (-item.priority, next(self._numbers), item.key))
         self._filled.set()
+
+    def _tidy(self) -> None:
+        """Drop the places of keys that were forgotten or raised: nobody comes by to skip them while nothing is taken out."""
+        self._heap = [
+            place
+            for place in self._heap
+            if (item := self._waiting.get(place[2])) is not None and item.pushed == -place[0]
+        ]
+        heapq.heapify(self._heap)
 
     async def get(self) -> Item[K]:
         """The next turn; `done` must follow."""
@@ -105,10 +133,12 @@ class WorkQueue[K: Hashable]:
             while self._heap:
                 priority, _, key = heapq.heappop(self._heap)
                 item = self._waiting.get(key)
-                stale = item is None or -priority != item.priority or key in self._working or key in self._held
-                if item is not None and not stale:
+                if item is None or item.pushed != -priority:
+                    continue
+                item.pushed = None
+                if key not in self._working and key not in self._held:
                     del self._waiting[key]
-                    self._working.add(key)
+                    self._working[key] = asyncio.get_running_loop().time()
                     self.unschedule(key)
                     return item
             self._filled.clear()
@@ -119,7 +149,7 @@ class WorkQueue[K: Hashable]:
 
         `pause` holds a key that did not fail back for so many seconds; an urgent event ends that too.
         """
-        self._working.discard(key)
+        self._working.pop(key, None)
         if failed:
             self._failures[key] = self._failures.get(key, 0) + 1
             waiting = self._waiting.setdefault(key, Item(key, asyncio.get_running_loop().time()))

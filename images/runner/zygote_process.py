@@ -1,6 +1,6 @@
 """The controller's end of the zygote: starts it, asks it for workers, has them killed, learns of their end.
 
-In: the roles to load and the kind of engine. Out: `WorkerLink`s, one per worker. Called by `engine.py`. The protocol is described in
+In: the roles and playbooks to load. Out: `WorkerLink`s, one per worker. Called by `workers.py`. The protocol is described in
 `zygote.py`, the one on a worker's connection in `worker.py`.
 """
 
@@ -10,9 +10,10 @@ import asyncio
 import json
 import logging
 import os
+import signal
 import socket
 import subprocess
-import sys
+import uuid
 from collections import deque
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -24,6 +25,8 @@ LOG = logging.getLogger("runner.engine")
 PACKET_LIMIT = 65536
 LINE_LIMIT = 64 * 1024 * 1024
 ERROR_TAIL = 4096
+DRAIN_SECONDS = 1.0  # for what a worker that ended had still to say
+TOKEN = "PLAYVIRT_RUNNER_ZYGOTE"  # in the environment of everything that a zygote starts
 # The directory that holds ansible_collections/: the child has to find this package where this process found it.
 IMPORT_ROOT = str(Path(__file__).parents[5])
 ZYGOTE_MODULE = "ansible_collections.playvirt.core.images.runner.zygote"
@@ -36,7 +39,6 @@ ANSIBLE_SETTINGS = {
     "ANSIBLE_DEPRECATION_WARNINGS": "False",
     "ANSIBLE_RETRY_FILES_ENABLED": "False",
     "ANSIBLE_HOME": "/tmp/playvirt-ansible",
-    "ANSIBLE_PYTHON_INTERPRETER": sys.executable,
     "ANSIBLE_INJECT_FACT_VARS": "False",
 }
 
@@ -61,6 +63,18 @@ class ErrorTail(asyncio.Protocol):
         self._tail.clear()
         self._size = 0
         return text
+
+
+def end_marked(token: str) -> None:
+    """Kill whatever still runs with that token in its environment: what a zygote that died could not end itself."""
+    mark = f"{TOKEN}={token}".encode()
+    for name in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{name}/environ", "rb") as environment:
+                if mark in environment.read().split(b"\0"):
+                    os.kill(int(name), signal.SIGKILL)
+        except OSError:
+            continue  # it is gone, or another user's
 
 
 class WorkerLink:
@@ -111,10 +125,21 @@ class WorkerLink:
 class ZygoteProcess:
     """The process and its control socket."""
 
-    def __init__(self, *, roles: Sequence[str], engine: str, environment: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        *,
+        roles: Sequence[str],
+        playbooks: Sequence[str],
+        environment: Mapping[str, str],
+        python: str,
+        memory_kib: int,
+    ) -> None:
         self._roles = roles
-        self._engine = engine
+        self._playbooks = playbooks
         self._environment = environment
+        self._python = python
+        self._memory_kib = memory_kib
+        self._token = uuid.uuid4().hex
         self._process: subprocess.Popen[bytes] | None = None
         self._control: socket.socket | None = None
         self._links: dict[int, WorkerLink] = {}
@@ -130,23 +155,31 @@ class ZygoteProcess:
     def start(self) -> None:
         """Start the process; quick, the imports happen there."""
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        command = [sys.executable, "-m", ZYGOTE_MODULE, "--control", str(theirs.fileno()), "--parent", str(os.getpid())]
-        command += ["--engine", self._engine]
+        command = [self._python, "-m", ZYGOTE_MODULE, "--control", str(theirs.fileno()), "--parent", str(os.getpid())]
+        command += ["--memory-kib", str(self._memory_kib)]
         for role in self._roles:
             command += ["--role", role]
+        for playbook in self._playbooks:
+            command += ["--playbook", playbook]
         python_path = os.pathsep.join(filter(None, [IMPORT_ROOT, os.environ.get("PYTHONPATH")]))
         self._process = subprocess.Popen(
             command,
             pass_fds=[theirs.fileno()],
             stdin=subprocess.DEVNULL,
-            env={**ANSIBLE_SETTINGS, **os.environ, **self._environment, "PYTHONPATH": python_path},
+            env={
+                "ANSIBLE_PYTHON_INTERPRETER": self._python,
+                **ANSIBLE_SETTINGS,
+                **os.environ,
+                **self._environment,
+                "PYTHONPATH": python_path,
+            },
         )
         theirs.close()
         ours.setblocking(False)
         self._control = ours
 
     async def ready(self) -> dict[str, Any]:
-        """Wait for its imports: {"inline": bool, "ansible": version, "roles": {name: error}}.
+        """Wait for its imports: {"inline": bool, "ansible": version, "errors": {name: error}}.
 
         Raises RuntimeError when it ended instead.
         """
@@ -181,6 +214,8 @@ class ZygoteProcess:
     def _ended(self, link: WorkerLink, status: str) -> None:
         if not link.exit_status.done():
             link.exit_status.set_result(status)
+            if link.reader is not None:  # a process that it left may hold the connection open
+                asyncio.get_running_loop().call_later(DRAIN_SECONDS, link.reader.feed_eof)
 
     def _lost(self) -> None:
         asyncio.get_running_loop().remove_reader(self._socket().fileno())
@@ -196,9 +231,10 @@ class ZygoteProcess:
         if self._process is not None:
             self._process.kill()
             self._process.wait()
+        end_marked(self._token)
 
-    async def spawn(self) -> WorkerLink:
-        """Fork a worker and wait until it is warm.
+    async def spawn(self, *, cold: bool = False) -> WorkerLink:
+        """Fork a worker and wait until it is warm; a cold one is there to become a process of its own.
 
         Raises RuntimeError when it ended instead.
         """
@@ -208,7 +244,7 @@ class ZygoteProcess:
         errors_read, errors_write = os.pipe()
         self._links[link.identity] = link
         try:
-            message = json.dumps({"spawn": link.identity}).encode()
+            message = json.dumps({"spawn": link.identity, "cold": cold}).encode()
             socket.send_fds(self._socket(), [message], [theirs.fileno(), errors_write])
         except OSError as error:
             ours.close()
@@ -228,6 +264,14 @@ class ZygoteProcess:
             raise RuntimeError(f"a worker ended before its first play: {status}; {link.errors.take()}")
         LOG.debug("worker started", extra=log.fields(worker=link.pid))
         return link
+
+    def live_until(self, moment: float) -> None:
+        """Have this process killed at a moment of CLOCK_BOOTTIME, unless a later one is told before."""
+        if not self.gone.is_set() and self._control is not None:
+            try:
+                self._control.send(json.dumps({"until": moment}).encode())
+            except OSError:
+                pass
 
     def kill(self, link: WorkerLink) -> None:
         """Have a worker and everything below it killed."""

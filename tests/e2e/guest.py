@@ -98,8 +98,9 @@ class Guest:
         answer = self.expect(r"[$#] \Z|incorrect", 60)
         assert answer.group() != "incorrect", f"{self._what}: user {user} cannot log in"
         # From here the guest reads lines without echo and without an editor that repaints them.
-        self._type('stty -echo; while IFS= read -r line; do eval "$line"; done\n')
-        self.expect(r"done$", 30)
+        # It says so once it does; the quotes keep the echo of this very line from saying it.
+        self._type('stty -echo; echo "listen"ing; while IFS= read -r line; do eval "$line"; done\n')
+        self.expect(r"^listening$", 30)
 
     def run(self, command: str, *, seconds: float = 60, check: bool = True) -> str:
         """What a command prints, on both outputs, without spaces at its end."""

@@ -29,11 +29,32 @@ class Transport(Protocol):
 
 
 class Client:
-    """Reads and writes objects of the kinds in api/kinds.py; nothing is retried and nothing is cached here."""
+    """Reads and writes objects of the kinds in api/kinds.py; nothing is retried and nothing is cached here.
+
+    Objects of any other kind are reached with `resource` and `request`.
+    """
 
     def __init__(self, transport: Transport) -> None:
         """Speak through that transport."""
         self._transport = transport
+
+    def resource(self, api_version: str, kind: str) -> kinds.Resource:
+        """How any kind is served: of the table, else as the API server tells.
+
+        Raises NotFound where it does not serve it.
+        """
+        known = kinds.RESOURCES.get((api_version, kind))
+        if known is not None:
+            return known
+        served = self.request("GET", ("/apis/" if "/" in api_version else "/api/") + api_version)
+        for entry in served.get("resources") or []:
+            if entry["kind"] == kind and "/" not in entry["name"]:
+                return kinds.Resource(api_version, kind, entry["name"], namespaced=entry["namespaced"])
+        raise errors.NotFound(f"the API server does not serve {api_version} {kind}", status=404, reason="NotFound")
+
+    def request(self, method: str, path: str, body: object = None) -> Object:
+        """One request to any path; `body` is sent as JSON, or as a merge patch with PATCH."""
+        return self._call(method, path, body, {"Content-Type": MERGE_PATCH} if method == "PATCH" else None)
 
     def _call(self, method: str, path: str, body: object = None, headers: Mapping[str, str] | None = None) -> Object:
         status, answer = self._transport(method, path, body, headers)

@@ -31,6 +31,7 @@ from ansible_collections.playvirt.core.tests.unit.fakes import kube_objects
 Object = kube_objects.Object
 Key = kube_objects.Key
 Refused = kube_objects.Refused
+VERBS = ["create", "delete", "get", "list", "patch", "update", "watch"]
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,11 @@ class KubeAPI:
         extra_kinds: Iterable[kinds.Resource] = (),
         bookmark_seconds: float = 0.05,
         tls: ssl.SSLContext | None = None,
+        watch_list: bool = False,
     ) -> None:
+        """`watch_list`: whether watches may ask for what there is first (sendInitialEvents), as servers since 1.34 do."""
+        self._watch_list = watch_list
+        self.ignore_initial_events = False  # as a server does that does not know the option at all
         resources = [*kinds.RESOURCES.values(), *extra_kinds]
         self._resources = {(resource.api_version, resource.plural): resource for resource in resources}
         self._kinds = {(resource.api_version, resource.kind): resource for resource in resources}
@@ -240,7 +245,7 @@ class KubeAPI:
         found = [r for (version, _), r in self._resources.items() if version == api_version]
         if not found:
             raise Refused(404, "NotFound", "the server could not find the requested resource")
-        entries = [{"name": r.plural, "kind": r.kind, "namespaced": r.namespaced, "verbs": ["get"]} for r in found]
+        entries = [{"name": r.plural, "kind": r.kind, "namespaced": r.namespaced, "verbs": VERBS} for r in found]
         return {"kind": "APIResourceList", "groupVersion": api_version, "resources": entries}
 
     async def _collection(
@@ -281,6 +286,13 @@ class KubeAPI:
     # -- watches
 
     async def _watch(self, request: web.Request, resource: kinds.Resource, namespace: str | None) -> web.StreamResponse:
+        initial = request.query.get("sendInitialEvents") == "true" and not self.ignore_initial_events
+        if initial and not self._watch_list:
+            raise Refused(
+                422,
+                "Invalid",
+                "sendInitialEvents: Forbidden: it is forbidden for watch unless the WatchList feature gate is enabled",
+            )
         response = web.StreamResponse(headers={"Content-Type": "application/json"})
         position = int(request.query.get("resourceVersion") or 0) or self.store.version
         await response.prepare(request)
@@ -289,6 +301,8 @@ class KubeAPI:
         self._watches.add(task)
         try:
             async with asyncio.timeout(float(request.query.get("timeoutSeconds") or 3600)):
+                if initial:
+                    await self._send_initial(request, response, resource, namespace, position)
                 await self._feed(request, response, resource, namespace, position)
         except asyncio.CancelledError:
             if request.transport is not None:
@@ -300,6 +314,22 @@ class KubeAPI:
         finally:
             self._watches.discard(task)
         return response
+
+    async def _send_initial(
+        self,
+        request: web.Request,
+        response: web.StreamResponse,
+        resource: kinds.Resource,
+        namespace: str | None,
+        position: int,
+    ) -> None:
+        everything = {name: value for name, value in request.query.items() if name.endswith("Selector")}
+        for item in self.store.list_page(resource, namespace, everything)["items"]:
+            obj = {"apiVersion": resource.api_version, "kind": resource.kind, **item}
+            await _send(response, {"type": "ADDED", "object": obj})
+        meta = {"resourceVersion": str(position), "annotations": {"k8s.io/initial-events-end": "true"}}
+        mark = {"kind": resource.kind, "apiVersion": resource.api_version, "metadata": meta}
+        await _send(response, {"type": "BOOKMARK", "object": mark})
 
     async def _feed(
         self,

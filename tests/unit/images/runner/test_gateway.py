@@ -30,9 +30,9 @@ def widget(name: str, size: int = 1, **meta: Any) -> dict[str, Any]:
 class Scene:
     """A gateway before a fake API server."""
 
-    def __init__(self, api: kube_api.KubeAPI) -> None:
+    def __init__(self, api: kube_api.KubeAPI, source: cache.Source) -> None:
         self.api = api
-        self.cache = cache.Cache([SOURCE])
+        self.cache = cache.Cache([source])
         self.routes = services.Routes()
         self.leading = True
 
@@ -47,12 +47,12 @@ class Scene:
 
 
 @asynccontextmanager
-async def scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Scene]:
+async def scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: cache.Source = SOURCE) -> AsyncIterator[Scene]:
     path = tmp_path / "run" / "runner.sock"
     monkeypatch.setenv("PLAYVIRT_RUNNER_SOCKET", str(path))
     async with kube_api.KubeAPI(extra_kinds=[WIDGET]) as api:
         async with api_client.APIClient(credentials.Credentials(api.url, None, lambda: None)) as client:
-            found = Scene(api)
+            found = Scene(api, source)
             server = gateway.Gateway(
                 client=client, store=found.cache, routes=found.routes, may_write=lambda: found.leading
             )
@@ -166,3 +166,54 @@ async def test_a_watch_is_streamed(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         writer.close()
         await writer.wait_closed()
         s.api.cut()
+
+
+async def test_what_a_play_deleted_is_not_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with scene(tmp_path, monkeypatch) as s:
+        await s.ask("POST", WIDGETS, widget("a"))
+        await s.ask("POST", WIDGETS, widget("held", finalizers=["example.com/x"]))
+        for name in ("a", "held"):
+            assert (await s.ask("DELETE", f"{WIDGETS}/{name}"))[0] == 200
+        _, listed = await s.ask("GET", WIDGETS, headers=CACHED)
+        assert [item["metadata"]["name"] for item in listed["items"]] == ["held"]
+        _, held = await s.ask("GET", WIDGETS + "/held", headers=CACHED)
+        assert "deletionTimestamp" in held["metadata"]
+        late = {**widget("a", uid="x"), "metadata": {**widget("a")["metadata"], "uid": "uid-1", "resourceVersion": "1"}}
+        s.cache.apply(SOURCE, "MODIFIED", late)  # of an object that nobody deleted
+        await s.ask("PUT", WIDGETS + "/held", {**held, "metadata": {**held["metadata"], "finalizers": []}})
+        _, listed = await s.ask("GET", WIDGETS, headers=CACHED)
+        assert [item["metadata"]["name"] for item in listed["items"]] == ["a"]
+
+
+@pytest.mark.parametrize("path", ["/a", "/a/status"])
+async def test_after_a_conflict_the_newest_state_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    async with scene(tmp_path, monkeypatch) as s:
+        await s.ask("POST", WIDGETS, widget("a"))
+        _, mine = await s.ask("GET", WIDGETS + "/a", headers=CACHED)
+        s.api.put(widget("a", 5))  # by somebody else; the watch has not told it yet
+        assert (await s.ask("PUT", WIDGETS + path, {**mine, "status": {"x": 1}}))[0] == 409
+        _, newest = await s.ask("GET", WIDGETS + "/a", headers=CACHED)
+        assert newest["spec"] == {"size": 5}
+        assert (await s.ask("PUT", WIDGETS + path, {**newest, "status": {"x": 1}}))[0] == 200
+
+
+async def test_after_a_name_was_taken_the_object_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with scene(tmp_path, monkeypatch) as s:
+        s.api.put(widget("a", 7))
+        assert (await s.ask("POST", WIDGETS, widget("a")))[0] == 409
+        assert s.cache.sizes() == {"Widget": 1}
+        s.api.fail("GET", WIDGETS, code=500, times=9)
+        assert (await s.ask("POST", WIDGETS, widget("a")))[1]["reason"] == "AlreadyExists", (
+            "the conflict is what counts"
+        )
+
+
+async def test_what_is_cached_in_part_is_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with scene(
+        tmp_path, monkeypatch, cache.Source(api_version="example.com/v1", kind="Widget", drop=("/spec",))
+    ) as s:
+        await s.ask("POST", WIDGETS, widget("a"))
+        assert s.cache.sizes() == {"Widget": 1}
+        assert (await s.ask("GET", WIDGETS + "/a", headers=CACHED))[1]["spec"] == {"size": 1}

@@ -133,3 +133,32 @@ async def test_two_that_take_a_free_lease_at_once_do_not_both_get_it() -> None:
         got = await asyncio.gather(*(replica._attempt() for replica in replicas))
         assert sum(got) == 1
         assert [replica.held() for replica in replicas] == got
+
+
+async def test_a_renewal_that_was_decided_too_long_ago_is_not_sent() -> None:
+    async with scene() as s:
+        one = s.replica("one")
+        assert await one._attempt()
+        before, get = s.spec(), s._client.get
+
+        async def stopped_after_reading(*arguments: Any, **named: Any) -> dict[str, Any]:
+            found = await get(*arguments, **named)
+            s.clock.now += 11
+            return found
+
+        s._client.get = stopped_after_reading  # type: ignore[method-assign]
+        assert not await one._attempt()
+        assert s.spec() == before
+        assert not one.held()
+
+
+async def test_every_renewal_tells_when_the_process_must_be_gone() -> None:
+    async with scene() as s:
+        told: list[float] = []
+        options = lease.LeaseOptions(namespace="playvirt", name="virt-controller", identity="one")
+        one = lease.Election(s._client, options, clock=s.clock, on_renewed=told.append)
+        assert await one._attempt()
+        s.clock.now += 5
+        assert await one._attempt()
+        assert told == [1012.5, 1017.5]
+        assert options.renew_deadline < options.kill_after < options.duration

@@ -14,7 +14,9 @@ from ansible_collections.playvirt.core.images.runner import (
     credentials,
     engine,
     metrics,
+    object_settings,
     reconciler,
+    restless,
     services,
     watcher,
     watches,
@@ -23,7 +25,7 @@ from ansible_collections.playvirt.core.images.runner import (
 from ansible_collections.playvirt.core.plugins.module_utils.api import errors, kinds
 from ansible_collections.playvirt.core.plugins.module_utils.reconcile import plan as plan_file
 from ansible_collections.playvirt.core.plugins.module_utils.reconcile import reading
-from ansible_collections.playvirt.core.tests.unit.fakes import kube_api
+from ansible_collections.playvirt.core.tests.unit.fakes import kube_api, runner_engine
 
 WIDGET = kinds.Resource("example.com/v1", "Widget", "widgets")
 Plan = plan_file.Plan
@@ -32,36 +34,6 @@ Plan = plan_file.Plan
 def widget(name: str, size: int = 1, **meta: Any) -> dict[str, Any]:
     meta = {"namespace": "ns", "name": name, **meta}
     return {"apiVersion": "example.com/v1", "kind": "Widget", "metadata": meta, "spec": {"size": size}}
-
-
-class FakeEngine:
-    """Takes jobs; each waits for `go`, then ends as `result` says after `play` did its work."""
-
-    def __init__(self) -> None:
-        self.jobs: list[engine.Job] = []
-        self.running: set[str] = set()
-        self.most = 0
-        self.result: Callable[[engine.Job], engine.RunResult] = lambda job: engine.RunResult(ok=True)
-        self.play: Callable[[engine.Job], None] = lambda job: None
-        self.go = asyncio.Event()
-        self.go.set()
-
-    async def run(self, job: engine.Job, on_task: engine.TaskSink) -> engine.RunResult:
-        name = job.extra_vars["ansible_operator_meta"]["name"]
-        assert name not in self.running, "one key twice at a time"
-        self.jobs.append(job)
-        self.running.add(name)
-        self.most = max(self.most, len(self.running))
-        try:
-            await self.go.wait()
-            self.play(job)
-            on_task({"task": "Do", "action": "do", "status": "ok", "msg": "", "duration": 0.1})
-            return self.result(job)
-        finally:
-            self.running.discard(name)
-
-    def names(self) -> list[str]:
-        return [job.extra_vars["ansible_operator_meta"]["name"] for job in self.jobs]
 
 
 class FakePlanner:
@@ -102,7 +74,7 @@ class Scene:
         )
         self.api = api
         self.cache = cache.Cache([source])
-        self.engine = FakeEngine()
+        self.engine = runner_engine.FakeEngine()
         self.leading = True
         self.metrics = metrics.Metrics()
         self.watcher = watcher.Watcher(
@@ -124,7 +96,7 @@ class Scene:
 
     def results(self, result: str) -> float:
         labels = {"GVK": "widgets", "result": result}
-        return self.metrics.registry.get_sample_value("ansible_operator_reconcile_result_total", labels) or 0.0
+        return self.metrics.registry.get_sample_value("ansible_operator_reconcile_result", labels) or 0.0
 
     def status(self, name: str) -> Any:
         return (self.api.get("example.com/v1", "Widget", "ns", name) or {}).get("status")
@@ -277,7 +249,7 @@ async def test_requeue_after_and_the_period_bring_a_key_back() -> None:
         s.api.put(widget("b"))
         await s.ends("unchanged", 3)
     async with scene(lambda obj: Plan()) as s:
-        s.api.put(widget("c", annotations={reconciler.PERIOD_ANNOTATION: "10ms"}))
+        s.api.put(widget("c", annotations={object_settings.PERIOD_ANNOTATION: "10ms"}))
         await s.ends("unchanged", 3)
 
 
@@ -291,11 +263,11 @@ async def test_a_status_that_never_comes_to_rest_is_slowed_down(caplog: pytest.L
 
     async with scene(decide) as s:
         s.api.put(widget("a"))
-        await s.ends("status", reconciler.RESTLESS_TURNS)
+        await s.ends("status", restless.TURNS)
         assert "does not come to rest" in [record.message for record in caplog.records]
         assert s.reconciler.queue._held
         s.api.put({**(s.api.get("example.com/v1", "Widget", "ns", "a") or {}), "spec": {"size": 2}})
-        await s.ends("status", reconciler.RESTLESS_TURNS + 1)
+        await s.ends("status", restless.TURNS + 1)
 
 
 async def test_an_object_that_is_gone_is_forgotten() -> None:
@@ -332,7 +304,7 @@ async def test_drain_waits_for_running_plays() -> None:
     async with scene() as s:
         s.engine.go.clear()
         s.api.put(widget("a"))
-        await s.api.until(lambda: s.engine.running == {"a"})
+        await s.api.until(lambda: set(s.engine.running) == {"a"})
         draining = asyncio.create_task(s.reconciler.drain(5))
         s.engine.go.set()
         await draining

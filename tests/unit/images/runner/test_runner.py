@@ -129,6 +129,8 @@ async def test_a_leader_that_was_stopped_writes_nothing_when_it_goes_on(tmp_path
                 api.put(widget("one", text="x"))
                 await api.until(lambda: message(api, "one"))
                 assert not second.logged("play")
+                zygote = first.logged("engine ready")[0]["zygote"]
+                os.kill(zygote, signal.SIGSTOP)  # else it would kill the stopped controller: test_fence.py
                 first.signal(signal.SIGSTOP)
                 await api.until(lambda: second.logged("leading"))
                 api.put(widget("two", text="x"))

@@ -107,3 +107,24 @@ def test_a_read_object_leads_to_all_of_the_watch() -> None:
     s.see(VMIS, "a")
     s.see(VMIS, "b")
     assert [name for name, *_ in s.see(KUBEVIRTS, "kubevirt")] == ["a", "b"]
+
+
+def test_without_a_planner_any_owner_counts_and_so_do_annotations() -> None:
+    s = Scene(replace(VMI_WATCH, planner=None))
+    s.see(VMIS, "a", generation=1)
+    reference = {"apiVersion": "kubevirt.io/v1beta1", "kind": "VirtualMachineInstance", "name": "a", "uid": "a"}
+    assert [name for name, *_ in s.see(PODS, "owned", ownerReferences=[reference])] == ["a"]
+    annotations = {
+        "operator-sdk/primary-resource": "ns/a",
+        "operator-sdk/primary-resource-type": "VirtualMachineInstance.kubevirt.io",
+    }
+    assert [name for name, *_ in s.see(PODS, "annotated", annotations=annotations)] == ["a"]
+    annotations["operator-sdk/primary-resource"] = "ns/absent"
+    assert s.see(PODS, "annotated", annotations=annotations) == []
+
+
+def test_a_kind_without_generations_is_told_of_every_change_but_that_of_its_status() -> None:
+    s = Scene(replace(VMI_WATCH, planner=None))
+    s.see(VMIS, "a")
+    assert s.see(VMIS, "a") == [], "only the resourceVersion is another"
+    assert s.see(VMIS, "a", labels={"b": "c"}) == [("a", "spec changed", 3, True, False)]

@@ -45,8 +45,10 @@ class Scene:
 
 
 @asynccontextmanager
-async def scene(*objects: dict[str, Any], timing: watcher.Timing = QUICK, **selection: str) -> AsyncIterator[Scene]:
-    async with kube_api.KubeAPI(extra_kinds=[WIDGET]) as api:
+async def scene(
+    *objects: dict[str, Any], timing: watcher.Timing = QUICK, watch_list: bool = False, **selection: str
+) -> AsyncIterator[Scene]:
+    async with kube_api.KubeAPI(extra_kinds=[WIDGET], watch_list=watch_list) as api:
         for obj in objects:
             api.put(obj)
         async with api_client.APIClient(credentials.Credentials(api.url, None, lambda: None)) as client:
@@ -146,7 +148,7 @@ async def test_errors_are_retried_and_a_kind_that_is_not_served_is_waited_for() 
             assert "not listed yet" in (s.watcher.problem() or "")
             task = asyncio.create_task(s.watcher.run())
             assert await s.has(a=1)
-            assert s.counted["error"] == 5
+            assert s.counted["error"] == 4, "the third to be refused was the watch-list, which the pages replaced"
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
 
@@ -179,5 +181,59 @@ async def test_a_page_that_is_too_old_starts_the_list_again() -> None:
             task = asyncio.create_task(s.watcher.run())
             await api.until(lambda: len(s.sizes()) == 8)
             assert s.counted["gone"] == 1
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_a_watch_list_needs_no_list_and_misses_and_doubles_nothing_when_it_begins_anew() -> None:
+    async with scene(*(widget(f"w{number}") for number in range(8)), watch_list=True) as s:
+        await s.watcher.synced.wait()
+        assert len(s.sizes()) == 8
+        s.api.put(widget("w0", 2))
+        s.api.remove("example.com/v1", "Widget", "ns", "w7")
+        await s.api.until(lambda: len(s.changes) == 10)
+        s.api.cut()
+        s.api.put(widget("w1", 2))
+        s.api.remove("example.com/v1", "Widget", "ns", "w6")
+        s.api.compact()
+        await s.has(w0=2, w1=2, w2=1, w3=1, w4=1, w5=1)
+        assert len(s.changes) == 12
+        assert not [seen for seen in s.api.seen if "limit" in seen.query]
+        assert s.counted["gone"] == 1
+
+
+async def test_a_watch_list_that_breaks_off_removes_nothing() -> None:
+    async with scene(widget("a"), widget("b"), watch_list=True) as s:
+        await s.watcher.synced.wait()
+        half = s.cache.listing(s.watcher.source)
+        half.add(widget("a", resourceVersion="999"))
+        del half
+        assert sorted(s.sizes()) == ["a", "b"]
+
+
+async def test_a_server_that_refuses_or_ignores_the_watch_list_is_listed_in_pages() -> None:
+    async with scene(widget("a"), watch_list=False) as s:
+        await s.watcher.synced.wait()
+        first = [seen for seen in s.api.seen if "sendInitialEvents" in seen.query]
+        assert (len(first), s.watcher.problem()) == (1, None)
+    async with scene(widget("a"), watch_list=True) as s:
+        s.api.ignore_initial_events = True
+        await s.watcher.synced.wait()
+        assert [seen for seen in s.api.seen if "limit" in seen.query]
+        assert s.sizes() == {"a": 1}
+
+
+async def test_a_server_whose_storage_cannot_is_listed_in_pages() -> None:
+    async with kube_api.KubeAPI(extra_kinds=[WIDGET], watch_list=True) as api:
+        api.put(widget("a"))
+        api.fail("GET", "/apis/example.com/v1/widgets", code=500)
+        async with api_client.APIClient(credentials.Credentials(api.url, None, lambda: None)) as client:
+            s = Scene(api, cache.Source(api_version="example.com/v1", kind="Widget"), client, QUICK)
+            task = asyncio.create_task(s.watcher.run())
+            await s.watcher.synced.wait()
+            assert s.sizes() == {"a": 1}
+            asked = [seen.query for seen in api.seen if seen.path.endswith("/widgets")]
+            assert ["sendInitialEvents" in query for query in asked[:2]] == [True, False]
+            assert ["limit" in query for query in asked[:2]] == [False, True]
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)

@@ -108,3 +108,41 @@ async def test_a_turn_cancels_what_was_scheduled(queue: Queue) -> None:
     queue.schedule("b", delay=0.03, reason="b")
     assert (await soon(queue)).key == "b"
     assert await empty(queue)
+
+
+async def test_events_of_waiting_and_of_deleted_keys_leave_no_trace_while_nothing_is_taken(queue: Queue) -> None:
+    """As in a replica that waits for the lease: it gathers keys and nobody works on them."""
+    for number in range(5000):
+        queue.add("kept", reason="changed")
+        queue.add(f"gone-{number}", reason="appeared")
+        queue.add(f"gone-{number}", reason="changed", priority=5)
+        queue.forget(f"gone-{number}")
+    assert len(queue) == 1
+    assert len(queue._heap) < 100
+    assert (await soon(queue)).key == "kept"
+    queue.done("kept", failed=True)
+    queue.forget("kept")
+    assert not any((queue._waiting, queue._failures, queue._held, queue._timers, queue._working))
+
+
+async def test_a_key_that_was_skipped_while_held_back_has_its_turn_later(queue: Queue) -> None:
+    queue.add("a", reason="one")
+    await soon(queue)
+    queue.done("a", failed=True)
+    queue.add("a", reason="two")
+    assert await empty(queue)
+    assert (await soon(queue)).reasons == {"retry", "two"}
+    queue.done("a", failed=False)
+    queue.add("a", reason="three")
+    assert (await soon(queue)).reasons == {"three"}
+
+
+async def test_added_keys_are_told_once() -> None:
+    added: list[str] = []
+    queue: Queue = workqueue.WorkQueue(QUICK, added=added.append)
+    queue.add("a", reason="one")
+    queue.add("a", reason="two")
+    await soon(queue)
+    queue.add("a", reason="three")
+    assert added == ["a", "a"]
+    assert (queue.waiting(), list(queue.in_work())) == (["a"], ["a"])

@@ -1,0 +1,54 @@
+"""What a tree of processes costs: memory (PSS) and processor time, read from /proc. Called by the benchmarks."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+from ansible_collections.playvirt.core.images.runner import surroundings
+
+
+def pss_mib(pid: int) -> float:
+    """PSS of a process and all below it."""
+    total = 0
+    for one in [pid, *surroundings.descendants(pid)]:
+        with suppress(OSError), open(f"/proc/{one}/smaps_rollup", encoding="ascii") as rollup:
+            total += sum(int(line.split()[1]) for line in rollup if line.startswith("Pss:"))
+    return total / 1024
+
+
+def cpu_seconds(pid: int) -> float:
+    """Processor time so far of a process, of all below it and of those below it that were waited for."""
+    ticks = 0
+    for one in [pid, *surroundings.descendants(pid)]:
+        with suppress(OSError), open(f"/proc/{one}/stat", encoding="ascii") as stat:
+            ticks += sum(map(int, stat.read().rpartition(")")[2].split()[11:15]))
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
+class Peak:
+    """The largest PSS that was seen, in MiB."""
+
+    mib = 0.0
+
+
+@contextmanager
+def watched(pid: int, *, without: frozenset[int] = frozenset(), seconds: float = 0.5) -> Iterator[Peak]:
+    """Look at the tree every half a second; `without` are direct children that do not belong to it."""
+    peak = Peak()
+    stop = threading.Event()
+
+    def look() -> None:
+        while not stop.wait(seconds):
+            skipped = sum(pss_mib(child) for child in without)
+            peak.mib = max(peak.mib, pss_mib(pid) - skipped)
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    try:
+        yield peak
+    finally:
+        stop.set()
+        thread.join()

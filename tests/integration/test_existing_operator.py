@@ -1,0 +1,243 @@
+"""An operator written for ansible-operator, unchanged (`operator/`), under the real runner against a real API server: its roles and playbook with
+kubernetes.core and operator_sdk.util, owners, dependents, status, requeue, failures, finalizers, a restart."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from ansible_collections.playvirt.core.images.runner import zygote_process
+from ansible_collections.playvirt.core.tests.integration import bare_api_server
+
+pytestmark = pytest.mark.integration
+
+PROJECT = pathlib.Path(__file__).parent / "operator"
+COLLECTIONS = pathlib.Path(zygote_process.IMPORT_ROOT)
+MODULE = "ansible_collections.playvirt.core.images.runner"
+CACHE = "/apis/cache.example.com/v1alpha1/namespaces/shop"
+DEPLOYMENT = "/apis/apps/v1/namespaces/shop/deployments/a-memcached"
+NOTE = "/api/v1/namespaces/registry/configmaps/shop-a"
+MERGE = "application/merge-patch+json"
+WAIT_SECONDS = 240.0
+
+
+class Scene:
+    """The API server and the runner's process, which may be started again."""
+
+    def __init__(self, api: bare_api_server.BareAPIServer, folder: pathlib.Path) -> None:
+        self.api = api
+        self._folder = folder
+        self._process: subprocess.Popen[bytes] | None = None
+        self._log = folder / "runner.log"
+
+    def start(self) -> None:
+        """Start the runner as an operator's image does: in the project's folder, without naming the watch list."""
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("KUBERNETES_")}
+        environment |= {
+            "PYTHONPATH": str(COLLECTIONS),
+            "ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS),
+            "POD_NAMESPACE": "default",
+            "HOME": str(self._folder),
+        }
+        arguments = ["run", "--leader-elect", "--leader-election-id=memcached-operator", "--log-level", "debug"]
+        arguments += ["--health-probe-bind-address=127.0.0.1:0", "--socket", str(self._folder / "runner.sock")]
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", MODULE, *arguments, "--kubeconfig", str(self.api.kubeconfig())],
+                cwd=PROJECT,
+                env=environment,
+                stderr=log,
+            )
+
+    def stop(self) -> int:
+        """End it as the kubelet does."""
+        if self._process is None:
+            return 0
+        self._process.send_signal(signal.SIGTERM)
+        try:
+            return self._process.wait(60)
+        finally:
+            self._process.kill()
+
+    def log(self) -> list[dict[str, Any]]:
+        """The lines of its log."""
+        return [json.loads(line) for line in self._log.read_text().splitlines() if line.startswith("{")]
+
+    def get(self, path: str) -> Any:
+        """An object, or None."""
+        try:
+            return self.api.request("GET", path)
+        except bare_api_server.APIServerError as error:
+            if error.status == 404:
+                return None
+            raise
+
+    def until(self, check: Callable[[], Any], what: str) -> Any:
+        """Wait for the first true answer."""
+        deadline = time.monotonic() + WAIT_SECONDS
+        while not (found := check()):
+            if time.monotonic() > deadline:
+                tail = "\n".join(self._log.read_text().splitlines()[-40:])
+                pytest.fail(f"not within {WAIT_SECONDS:g} s: {what}\n{tail}")
+            time.sleep(0.1)
+        return found
+
+    def condition(self, path: str, name: str) -> dict[str, Any]:
+        """A condition of an object, empty where there is none."""
+        conditions = ((self.get(path) or {}).get("status") or {}).get("conditions") or []
+        return next((one for one in conditions if one["type"] == name), {})
+
+    def settled(self, path: str) -> bool:
+        """Whether the newest generation of an object was reconciled, with success."""
+        obj = self.get(path)
+        seen = (obj.get("status") or {}).get("observedGeneration")
+        return bool(
+            seen == obj["metadata"]["generation"] and self.condition(path, "Running").get("reason") == "Successful"
+        )
+
+    def memcached(self, **spec: Any) -> None:
+        """Create or change Memcached a."""
+        path = f"{CACHE}/memcacheds"
+        if self.get(f"{path}/a") is None:
+            meta = {"name": "a", "namespace": "shop"}
+            kind = {"apiVersion": "cache.example.com/v1alpha1", "kind": "Memcached"}
+            self.api.request("POST", path, {**kind, "metadata": meta, "spec": spec})
+        else:
+            self.api.request("PATCH", f"{path}/a", {"spec": spec}, content_type=MERGE)
+
+    def replicas(self) -> int | None:
+        """What the Deployment says."""
+        found = self.get(DEPLOYMENT)
+        return found and int(found["spec"]["replicas"])
+
+
+@pytest.fixture(scope="module")
+def scene(api_server: bare_api_server.BareAPIServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
+    assert (COLLECTIONS / "ansible_collections/kubernetes/core").is_dir(), (
+        "run `make install`: kubernetes.core is missing"
+    )
+    api_server.load_crds(PROJECT / "crds")
+    for name in ("shop", "registry"):
+        body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
+        with contextlib.suppress(bare_api_server.APIServerError):
+            api_server.request("POST", "/api/v1/namespaces", body)
+    found = Scene(api_server, tmp_path_factory.mktemp("operator"))
+    found.start()
+    try:
+        yield found
+    finally:
+        found.stop()
+
+
+A = f"{CACHE}/memcacheds/a"
+
+
+def test_a_role_makes_objects_that_belong_to_their_owner(scene: Scene) -> None:
+    scene.memcached(size=3, memoryLimitMb=128, greeting="{{ lookup('pipe', 'echo evaluated') }}")
+    scene.until(lambda: scene.settled(A), "the first run")
+    owner = scene.get(A)
+    deployment = scene.get(DEPLOYMENT)
+    assert deployment["spec"]["replicas"] == 3
+    assert deployment["spec"]["template"]["spec"]["containers"][0]["command"][1] == "-m=128", "snake case"
+    (reference,) = deployment["metadata"]["ownerReferences"]
+    assert (reference["kind"], reference["name"], reference["uid"]) == ("Memcached", "a", owner["metadata"]["uid"])
+    annotations = scene.get(NOTE)["metadata"]["annotations"]
+    assert annotations["operator-sdk/primary-resource"] == "shop/a"
+    assert annotations["operator-sdk/primary-resource-type"] == "Memcached.cache.example.com"
+    assert owner["metadata"]["finalizers"] == ["cache.example.com/finalizer"]
+    assert owner["status"]["deployments"] == ["a-memcached"]
+    assert owner["status"]["greeting"] == "{{ lookup('pipe', 'echo evaluated') }}", "a string of an object is data"
+    assert scene.condition(A, "Successful")["status"] == "True"
+    assert scene.condition(A, "Running")["ansibleResult"]["failures"] == 0
+
+
+def test_a_role_that_asks_for_it_gets_another_turn(scene: Scene) -> None:
+    assert scene.get(A)["status"]["phase"] == "Waiting"
+    meta = {"name": "go-a", "namespace": "shop"}
+    scene.api.request(
+        "POST", "/api/v1/namespaces/shop/configmaps", {"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta}
+    )
+    scene.until(lambda: scene.get(A)["status"]["phase"] == "Ready", "the turn that requeue_after asked for")
+    reasons = [line["reasons"] for line in scene.log() if line["message"] == "play" and line["object"] == "shop/a"]
+    assert ["time to look again"] in reasons
+
+
+def test_what_somebody_else_does_to_a_dependent_is_put_right(scene: Scene) -> None:
+    scene.until(lambda: scene.settled(A), "rest")
+    scene.api.request("PATCH", DEPLOYMENT, {"spec": {"replicas": 9}}, content_type=MERGE)
+    scene.until(lambda: scene.replicas() == 3, "the Deployment that was changed is put right")
+    scene.api.request("DELETE", DEPLOYMENT, {"propagationPolicy": "Background"})
+    scene.until(lambda: scene.replicas() == 3, "the Deployment that was deleted is made again")
+    scene.api.request("PATCH", NOTE, {"data": {"size": "many"}}, content_type=MERGE)
+    scene.until(lambda: scene.get(NOTE)["data"]["size"] == "3", "what belongs to it by annotations is put right")
+
+
+def test_a_failed_task_is_named_in_the_condition_and_in_an_event(scene: Scene) -> None:
+    scene.until(lambda: scene.settled(A), "rest")
+    scene.memcached(size=101)
+    scene.until(lambda: scene.condition(A, "Failure").get("status") == "True", "the failure")
+    failure = scene.condition(A, "Failure")
+    assert (failure["reason"], failure["message"]) == ("Failed", "Refuse too much: 101 is more than there is")
+    assert failure["ansibleResult"]["failures"] == 1
+    assert scene.condition(A, "Successful")["status"] == "False"
+    events = scene.until(lambda: scene.get("/api/v1/namespaces/shop/events")["items"], "the Event")
+    assert [event["message"] for event in events] == ["Refuse too much: 101 is more than there is"]
+    assert (events[0]["involvedObject"]["name"], events[0]["type"]) == ("a", "Warning")
+    scene.memcached(size=4)
+    scene.until(lambda: scene.settled(A), "the repaired spec")
+    assert scene.condition(A, "Failure")["status"] == "False"
+    assert scene.replicas() == 4
+
+
+def test_a_playbook_that_applies_on_the_server_keeps_the_owner(scene: Scene) -> None:
+    path, report = f"{CACHE}/reports", "/api/v1/namespaces/shop/configmaps/r-report"
+    body = {
+        "apiVersion": "cache.example.com/v1alpha1",
+        "kind": "Report",
+        "metadata": {"name": "r"},
+        "spec": {"text": "one"},
+    }
+    uid = scene.api.request("POST", path, body)["metadata"]["uid"]
+    for text in ("one", "two"):
+        scene.api.request("PATCH", f"{path}/r", {"spec": {"text": text}}, content_type=MERGE)
+        scene.until(lambda: scene.settled(f"{path}/r"), f"report {text}")
+        found = scene.get(report)
+        assert found["data"] == {"text": text}
+        assert [reference["uid"] for reference in found["metadata"]["ownerReferences"]] == [uid]
+        managers = {one["manager"]: one["operation"] for one in found["metadata"]["managedFields"]}
+        assert managers == {"reporter": "Apply"}
+
+
+def test_a_runner_that_was_started_again_watches_what_the_first_one_made(scene: Scene) -> None:
+    assert scene.stop() == 0
+    scene.start()
+    runs = len([line for line in scene.log() if line["message"] == "play succeeded"])
+    scene.until(
+        lambda: len([line for line in scene.log() if line["message"] == "play succeeded"]) >= runs + 2, "both objects"
+    )
+    scene.until(lambda: scene.settled(A), "rest")
+    scene.api.request("PATCH", DEPLOYMENT, {"spec": {"replicas": 9}}, content_type=MERGE)
+    scene.until(lambda: scene.replicas() == 4, "the Deployment is put right by the second runner")
+
+
+def test_a_deletion_runs_the_finalizer(scene: Scene) -> None:
+    scene.until(lambda: scene.settled(A), "rest")
+    scene.api.request("DELETE", A)
+    scene.until(lambda: scene.get(A) is None, "the object goes")
+    assert scene.get(NOTE) is None
+    plays = [line for line in scene.log() if line["message"] == "play" and line["object"] == "shop/a"]
+    assert plays[-1]["role"].endswith("/roles/cleanup")
+
+
+def test_nothing_was_written_that_was_not_needed(scene: Scene) -> None:
+    errors = [line for line in scene.log() if line["level"] == "error" and line["message"] != "play failed"]
+    assert errors == []
