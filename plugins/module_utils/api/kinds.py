@@ -76,7 +76,15 @@ _TABLE = (
     Resource("apiextensions.k8s.io/v1", "CustomResourceDefinition", "customresourcedefinitions", namespaced=False),
 )
 
-RESOURCES = {(resource.api_version, resource.kind): resource for resource in _TABLE}
+#: the same in the versions that are served beside the stored one; who asks for a kind without a version gets the stored one, which comes first
+_OLDER = tuple(
+    Resource(f"kubevirt.io/{version}", stored.kind, stored.plural)
+    for stored in _TABLE
+    if stored.api_version == KUBEVIRT
+    for version in ("v1alpha3", *(["v1alpha1"] if stored.kind == "VirtualMachine" else []))
+)
+
+RESOURCES = {(resource.api_version, resource.kind): resource for resource in (*_TABLE, *_OLDER)}
 
 
 def resource(api_version: str, kind: str) -> Resource:

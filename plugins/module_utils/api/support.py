@@ -118,10 +118,8 @@ _INSTANCE = {
 
 _TEMPLATE_META = {"labels": ALL, "annotations": ALL}
 
-_RUN_STRATEGIES = ("Always", "Halted")
-
 _MACHINE = {
-    "runStrategy": Only(_RUN_STRATEGIES),
+    "runStrategy": Only(("Always", "Halted", "Once")),
     "running": ALL,
     "template": {"metadata": _TEMPLATE_META, "spec": _INSTANCE},
 }
@@ -233,13 +231,4 @@ def unsupported(obj: Mapping[str, Any]) -> list[Cause]:
     node = _acted_on(obj)
     if node is None:
         return [Cause("spec", f"{obj.get('kind')} is not supported by playvirt yet", NOT_SUPPORTED)]
-    found = list(_unsupported(node, obj.get("spec"), "spec"))
-    if _runs_once(obj) and "Once" not in _RUN_STRATEGIES:
-        found.append(
-            Cause(
-                "spec.domain",
-                "spec.domain runs once: runStrategy 'Once' is not supported by playvirt yet",
-                NOT_SUPPORTED,
-            )
-        )
-    return found
+    return list(_unsupported(node, obj.get("spec"), "spec"))

@@ -96,7 +96,7 @@ def operator_rules() -> list[Rule]:
         rule(
             "apiextensions.k8s.io",
             ["customresourcedefinitions"],
-            ["get", "patch"],
+            [*READ, "patch"],
             names=["virtualmachines.kubevirt.io"],
         ),
         *controller_rules(),

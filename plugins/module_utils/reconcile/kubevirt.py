@@ -83,7 +83,7 @@ def _names(kubevirt: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def observe(kubevirt: Mapping[str, Any], reader: reading.Reader) -> dict[str, Any]:
-    """virt-operator's Deployment, every KubeVirt, the objects deployed (by `Kind/name`), certificates, the Lease and the pods."""
+    """virt-operator's Deployment, every KubeVirt, the objects deployed (by `Kind/name`), certificates, VirtualMachine's definition, the Lease and the pods."""
     namespace = metadata.meta(kubevirt)["namespace"]
     found = {
         _key(wanted): reader.get(
@@ -100,6 +100,7 @@ def observe(kubevirt: Mapping[str, Any], reader: reading.Reader) -> dict[str, An
         "kubevirts": reader.list(kinds.KUBEVIRT, "KubeVirt"),
         "objects": {key: obj for key, obj in found.items() if obj is not None},
         "secrets": {name: reader.get("v1", "Secret", namespace, name) for name in webhook_registration.names()},
+        "definition": reader.get("apiextensions.k8s.io/v1", "CustomResourceDefinition", None, webhooks.DEFINITION),
         "lease": reader.get("coordination.k8s.io/v1", "Lease", namespace, virt_controller.NAME),
         "api_pods": pods(virt_api.NAME),
         "controller_pods": pods(virt_controller.NAME),
@@ -198,15 +199,23 @@ def _deploy_steps(
         outdated = [wanted for wanted in group if not drift.is_as_wanted(wanted, objects.get(_key(wanted)))]
         if outdated:
             steps[name] = {"objects": outdated}
-    if "register_webhooks" in steps:
-        known = all(_key(wanted) in objects for wanted in steps["register_webhooks"]["objects"])
-        # The API server hears of virt-api when it can answer: before that, everything would be refused.
-        if bundle is None or not (known or _api_problem(observed) is None):
-            del steps["register_webhooks"]
-        else:
-            patch = webhooks.conversion_patch(settings, bundle)
-            steps["register_webhooks"] |= {"definition": webhooks.definition(), "patch": patch}
+    outdated = steps.pop("register_webhooks", {"objects": []})["objects"]
+    if bundle is not None and (registration := _registration(settings, observed, outdated, bundle)):
+        steps["register_webhooks"] = registration
     return plan.steps_in_order(STEPS, steps)
+
+
+def _registration(
+    settings: settings_types.Settings, observed: Mapping[str, Any], outdated: list[dict[str, Any]], bundle: str
+) -> dict[str, Any] | None:
+    """The step that tells the API server of virt-api, where it does not know or was told something else."""
+    definition, patch = observed["definition"], webhooks.conversion_patch(settings, bundle)
+    converts = definition is None or drift.is_as_wanted(patch, definition)
+    known = all(_key(wanted) in observed["objects"] for wanted in outdated)
+    # The API server hears of virt-api when it can answer: before that, everything would be refused.
+    if (converts and not outdated) or not (known or _api_problem(observed) is None):
+        return None
+    return {"objects": outdated, "definition": webhooks.definition(), "patch": patch}
 
 
 def _registration_problem(observed: Mapping[str, Any], steps: Mapping[str, Any]) -> str | None:

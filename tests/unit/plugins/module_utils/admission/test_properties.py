@@ -9,11 +9,9 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+import hypothesis
 import pytest
-
-hypothesis = pytest.importorskip("hypothesis")
-
-from ansible_collections.playvirt.core.plugins.module_utils.admission import (  # noqa: E402
+from ansible_collections.playvirt.core.plugins.module_utils.admission import (
     json_patch,
     judge,
     mutate,
@@ -22,9 +20,9 @@ from ansible_collections.playvirt.core.plugins.module_utils.admission import (  
     tree,
     versions,
 )
-from ansible_collections.playvirt.core.plugins.module_utils.api import crds, schema_check  # noqa: E402
-from ansible_collections.playvirt.core.tests.unit import from_schema  # noqa: E402
-from hypothesis import strategies as st  # noqa: E402
+from ansible_collections.playvirt.core.plugins.module_utils.api import crds, schema_check
+from ansible_collections.playvirt.core.tests.unit import from_schema
+from hypothesis import strategies as st
 
 OFTEN = frozenset(
     (

@@ -52,7 +52,7 @@ def test_messages_name_field_and_value_and_what_is_supported() -> None:
     (cause,) = support.unsupported(vm)
     assert cause.field == "spec.runStrategy"
     assert cause.type == "FieldValueNotSupported"
-    assert cause.message == ("spec.runStrategy 'Manual' is not supported by playvirt yet; supported: Always, Halted")
+    assert cause.message == ("spec.runStrategy 'Manual' is not supported by playvirt yet; supported: Always, Halted, Once")
     (cause,) = support.unsupported(_vmi(affinity={"nodeAffinity": {"x": 1}}))
     assert (cause.field, cause.message) == ("spec.affinity", "spec.affinity is not supported by playvirt yet")
 
@@ -99,18 +99,12 @@ def test_the_oldest_form_has_its_own_names(nested: bool) -> None:
     vm = {"kind": "VirtualMachine", "apiVersion": "kubevirt.io/v1alpha1", "spec": spec}
     prefix = "spec.template.spec" if nested else "spec"
     expected = [f"{prefix}.domain.devices.disks[0].lun", f"{prefix}.volumes[1].containerDisk"]
-    assert sorted(set(_fields(vm)) - {"spec.domain"}) == expected
-    assert "spec.runStrategy" in _fields({**vm, "spec": {**spec, "runStrategy": "Once"}})
+    assert sorted(_fields(vm)) == expected
+    assert "spec.runStrategy" in _fields({**vm, "spec": {**spec, "runStrategy": "Manual"}})
 
 
-def test_the_oldest_form_asks_for_a_run_strategy(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_oldest_form_runs_once() -> None:
     vm = {**_vmi(), "kind": "VirtualMachine", "apiVersion": "kubevirt.io/v1alpha1"}
-    (cause,) = support.unsupported(vm)
-    assert (cause.field, cause.message) == (
-        "spec.domain",
-        "spec.domain runs once: runStrategy 'Once' is not supported by playvirt yet",
-    )
-    monkeypatch.setattr(support, "_RUN_STRATEGIES", ("Always", "Halted", "Once"))
     assert support.unsupported(vm) == []
 
 

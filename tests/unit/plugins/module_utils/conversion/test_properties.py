@@ -6,18 +6,16 @@ import copy
 import json
 from typing import Any
 
+import hypothesis
 import pytest
-
-hypothesis = pytest.importorskip("hypothesis")
-
-from ansible_collections.playvirt.core.plugins.module_utils.api import (  # noqa: E402
+from ansible_collections.playvirt.core.plugins.module_utils.api import (
     schema_check,
     virtualmachine,
     virtualmachine_v1alpha1,
 )
-from ansible_collections.playvirt.core.plugins.module_utils.conversion import virtualmachine as conversion  # noqa: E402
-from ansible_collections.playvirt.core.tests.unit import from_schema  # noqa: E402
-from hypothesis import strategies as st  # noqa: E402
+from ansible_collections.playvirt.core.plugins.module_utils.conversion import virtualmachine as conversion
+from ansible_collections.playvirt.core.tests.unit import from_schema
+from hypothesis import strategies as st
 
 OFTEN = frozenset(
     (

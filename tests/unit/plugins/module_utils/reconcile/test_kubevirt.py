@@ -6,7 +6,7 @@ import copy
 from typing import Any
 
 import pytest
-from ansible_collections.playvirt.core.plugins.module_utils.api import conditions, kinds
+from ansible_collections.playvirt.core.plugins.module_utils.api import conditions, crds, kinds
 from ansible_collections.playvirt.core.plugins.module_utils.installation import settings, virt_operator
 from ansible_collections.playvirt.core.plugins.module_utils.reconcile import plan, planners
 from ansible_collections.playvirt.core.tests.unit.fakes import cluster as fake
@@ -26,6 +26,7 @@ class Installation:
         self.kubevirt["metadata"] |= {"uid": "u-kv", "generation": 1, "creationTimestamp": "2030-01-01T00:00:00Z"}
         self.cluster.put(self.kubevirt)
         self.put_operator(tag)
+        self.definition = self.cluster.put(crds.definitions()["kubevirt.io_virtualmachines.yaml"])
 
     def put_operator(self, tag: str) -> dict[str, Any]:
         operator = virt_operator.render_deployment(settings.Settings(registry="reg", tag=tag))
@@ -48,6 +49,8 @@ class Installation:
                 self.kubevirt["metadata"]["finalizers"] = wanted
             if name == "issue_certificates":
                 self.put_certificates()
+            if name == "register_webhooks":
+                self.definition["spec"] |= step["patch"]["spec"]
             for obj in step.get("objects", []):
                 if name.startswith("remove"):
                     self.cluster.remove(obj)
@@ -340,7 +343,7 @@ def test_deletion_goes_in_order_and_ends_with_the_finalizer() -> None:
     last = installation.decide()
     assert list(last.steps) == ["remove_permissions", "remove_finalizer"]
     installation.take(last)
-    kept = {(kind, name) for kind, _, name in installation.cluster.objects}
+    kept = {(kind, name) for kind, _, name in installation.cluster.objects if kind != "CustomResourceDefinition"}
     assert kept == {("KubeVirt", "kubevirt"), ("Deployment", "virt-operator"), ("Lease", "virt-controller")}
     assert installation.decide().is_empty
 
@@ -372,6 +375,24 @@ def test_the_api_server_hears_of_virt_api_when_it_can_answer() -> None:
     assert step["patch"]["spec"]["conversion"]["webhook"]["clientConfig"]["caBundle"] == "YnVuZGxl"
     installation.take(decision)
     assert installation.decide().steps == {}
+
+
+def test_a_definition_that_lost_its_authority_gets_it_again() -> None:
+    installation = Installation().deployed()
+    client = installation.definition["spec"]["conversion"]["webhook"]["clientConfig"]
+    assert client["caBundle"] == "YnVuZGxl"
+    installation.definition["spec"] |= crds.definitions()["kubevirt.io_virtualmachines.yaml"]["spec"]
+    step = installation.decide().steps["register_webhooks"]
+    assert step["objects"] == []
+    assert step["patch"]["spec"]["conversion"]["webhook"]["clientConfig"] == client
+    installation.take(installation.decide())
+    assert installation.decide().is_empty
+
+
+def test_without_the_definition_there_is_nothing_to_tell_it() -> None:
+    installation = Installation().deployed()
+    installation.cluster.remove(installation.definition)
+    assert installation.decide().is_empty
 
 
 def test_until_then_the_installation_is_not_complete() -> None:
