@@ -18,7 +18,11 @@ pytestmark = pytest.mark.full
 
 _MAKE_SECONDS = 300
 _MANAGED = "app.kubernetes.io/managed-by=playvirt"
-_DEPLOYED = ("Deployment", "DaemonSet", "ServiceAccount", "Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding")
+_DEPLOYED = (
+    *("Deployment", "DaemonSet", "Service", "ServiceAccount", "Secret", "PodDisruptionBudget"),
+    *("Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding"),
+    *("MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"),
+)
 
 
 @pytest.fixture

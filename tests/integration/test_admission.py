@@ -245,21 +245,21 @@ def test_every_other_kind_is_judged(scene: Scene, path: str, kind: str, spec: di
 
 def test_the_oldest_version_reads_back_as_it_was_posted(scene: Scene) -> None:
     oldest = VMS.replace("/v1/", "/v1alpha1/")
-    old = vm("oldest")
+    old = vm("reads-back")
     old["apiVersion"] = "kubevirt.io/v1alpha1"
     inner = old["spec"]["template"]["spec"]
     inner["domain"]["devices"]["disks"][0] = {"name": "mydisk", "volumeName": "root", "disk": {"bus": "virtio"}}
     inner["volumes"][0] = {"name": "root", "registryDisk": {"image": "registry.example/disk:1"}}
     scene.api.request("POST", oldest, old)
-    assert scene.api.request("GET", f"{oldest}/oldest")["spec"] == old["spec"]
-    modern = scene.api.request("GET", f"{VMS}/oldest")["spec"]["template"]["spec"]
+    assert scene.api.request("GET", f"{oldest}/reads-back")["spec"] == old["spec"]
+    modern = scene.api.request("GET", f"{VMS}/reads-back")["spec"]["template"]["spec"]
     assert modern["volumes"] == [{"name": "root", "containerDisk": {"image": "registry.example/disk:1"}}]
     assert modern["domain"]["devices"]["disks"][0]["name"] == "root"
 
 
 def test_our_own_examples_are_accepted(scene: Scene) -> None:
     told = scene.api.kubectl("apply", "--dry-run=server", "--filename", str(ROOT / "examples"))
-    assert told.count("created (server dry run)") >= 2
+    assert told.count("(server dry run)") >= 4
 
 
 def test_without_virt_api_nothing_is_made_and_everything_can_be_deleted(scene: Scene) -> None:

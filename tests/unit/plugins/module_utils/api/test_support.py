@@ -52,7 +52,9 @@ def test_messages_name_field_and_value_and_what_is_supported() -> None:
     (cause,) = support.unsupported(vm)
     assert cause.field == "spec.runStrategy"
     assert cause.type == "FieldValueNotSupported"
-    assert cause.message == ("spec.runStrategy 'Manual' is not supported by playvirt yet; supported: Always, Halted, Once")
+    assert cause.message == (
+        "spec.runStrategy 'Manual' is not supported by playvirt yet; supported: Always, Halted, Once"
+    )
     (cause,) = support.unsupported(_vmi(affinity={"nodeAffinity": {"x": 1}}))
     assert (cause.field, cause.message) == ("spec.affinity", "spec.affinity is not supported by playvirt yet")
 
