@@ -348,6 +348,24 @@ def test_deletion_goes_in_order_and_ends_with_the_finalizer() -> None:
     assert installation.decide().is_empty
 
 
+@pytest.mark.parametrize("taken", range(5))
+def test_a_removal_that_was_cut_goes_on_and_takes_the_webhooks_first(taken: int) -> None:
+    installation = Installation().deployed()
+    installation.kubevirt["metadata"] |= {
+        "deletionTimestamp": NOW,
+        "annotations": {"playvirt.io/force-uninstall": "true"},
+    }
+    first = installation.decide()
+    order = list(first.steps)
+    assert order[0] == "remove_webhooks"
+    installation.take(plan.Plan(steps=dict(list(first.steps.items())[:taken])))
+    rest = installation.decide()
+    assert list(rest.steps) == order[taken:]
+    installation.take(rest)
+    left = {f"{kind}/{name}" for kind, _, name in installation.cluster.objects}
+    assert not [name for name in left if "Webhook" in name or name.endswith("/virt-api")]
+
+
 def test_deletion_by_force_does_not_look_for_instances() -> None:
     installation = Installation().deployed()
     installation.kubevirt["metadata"] |= {
