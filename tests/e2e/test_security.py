@@ -29,6 +29,8 @@ DEVICES = {"full", "null", "random", "tty", "urandom", "zero", "net/tun"}
 DECOY = "run/playvirt-e2e-decoy"
 #: what a hostile launcher puts in place of libvirt's socket, and what virt-handler says
 PLANTS = {"link": "is a link, which is never followed", "file": "is not a socket", "fifo": "is not a socket"}
+#: what a hostile launcher prints: that it was heard, and each request that it answered
+ASKED = {"connected", "serve_dhcp", "make_disks", "make_cloud_init"}
 
 
 def inside(namespace: namespaces.Namespace, script: str) -> str:
@@ -115,6 +117,11 @@ def check_untouched(directories: list[pathlib.Path]) -> None:
         assert {path.name: path.read_text() for path in directory.iterdir()} == {"precious": "untouched\n"}
 
 
+def printed(namespace: namespaces.Namespace, name: str) -> set[str]:
+    """The words in the logs of the instance's pod; none as long as the kubelet has not yet written that its container runs."""
+    return set(namespace.kubectl("logs", "--tail=-1", "--selector", f"vm.kubevirt.io/name={name}", check=False).split())
+
+
 def pretend(namespace: namespaces.Namespace, plant: str) -> str:
     """An instance that is handed over to a node, and in place of its launcher a hostile one; as whoever may create pods could do it."""
     name = f"pretender-{plant}"
@@ -146,8 +153,7 @@ def test_hostile_launcher(
         pattern = rf"Define the domain: /run/libvirt/libvirt-sock in the launcher \(process \d+\) {words}"
         wait_for_refusal(namespace, names[plant], pattern)
     for name in names.values():
-        printed = namespace.kubectl("logs", "--tail=-1", "--selector", f"vm.kubevirt.io/name={name}")
-        assert {"connected", "serve_dhcp", "make_disks", "make_cloud_init"} <= set(printed.split())
+        namespace.wait_for(f"what {name} was asked for", 60, lambda name=name: printed(namespace, name) >= ASKED)
         assert namespace.phase(name) == "Scheduled"
     check_untouched(decoys)
 
