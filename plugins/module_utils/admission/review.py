@@ -130,13 +130,15 @@ def allow(uid: str, *, warnings: Sequence[str] = (), patch: Sequence[Mapping[str
 
 def refuse(asked: Review, verdict: request.Verdict) -> dict[str, Any]:
     """No, and why."""
+    bad = {"reason": "BadRequest", "code": 400}
     if verdict.causes:
         details = {"name": asked.name, "group": asked.group, "kind": asked.kind}
         status = refusal.status(verdict.causes, details={key: text for key, text in details.items() if text})
         if verdict.error:
-            status["message"] = f"{verdict.error}, {status['message']}"
+            # Of what is Invalid, kubectl shows the causes alone, and the error is none.
+            status |= {**bad, "message": f"{verdict.error}, {status['message']}"}
     else:
-        status = {"status": "Failure", "reason": "BadRequest", "code": 400, "message": verdict.error}
+        status = {"status": "Failure", **bad, "message": verdict.error}
     return _answer(asked.uid, allowed=False, status=status, **_warnings(verdict.warnings))
 
 

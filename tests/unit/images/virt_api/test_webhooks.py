@@ -119,6 +119,8 @@ async def test_a_migration_is_judged_by_what_is_there_now(tmp_path: Path) -> Non
     async with scene.running(tmp_path) as s:
         response = await s.ask("/validate", scene.review(migration))
         assert 'the VMI "ns/guest" does not exist' in response["status"]["message"]
+        assert (response["status"]["code"], response["status"]["reason"]) == (400, "BadRequest")
+        assert [cause["field"] for cause in response["status"]["details"]["causes"]] == ["spec"]
         s.api.put({**vmi(), "status": {"phase": "Succeeded"}})
         response = await s.ask("/validate", scene.review(migration))
         assert "Cannot migrate VMI in finalized state." in response["status"]["message"]
