@@ -66,14 +66,14 @@ demo: $(INSTALLED) ## fresh machine -> cluster -> images -> playvirt -> a VM at 
 	@$(PLAY) playvirt.core.demo
 
 .PHONY: check
-check: $(INSTALLED) ## format, lint, types, layering, generated files, unit tests (offline)
+check: $(INSTALLED) ## format, lint, types, layering, generated files, unit tests (offline, about a minute)
 	ruff format --check .
 	ruff check .
 	yamllint --strict .
 	cd $(COLLECTION) && ansible-lint --offline -q
 	bash tests/types.sh
 	python -m ansible_collections.playvirt.core.tests.generate --check
-	pytest -q tests/unit
+	pytest -q tests/unit -m "not full"
 
 .PHONY: format
 format: $(INSTALLED) ## rewrite the Python files in the house's format
@@ -97,6 +97,7 @@ test: check molecule ## check, integration, one end-to-end story per part, on th
 test-full: check molecule ## the full matrices and failure cases, on three nodes
 	@$(MAKE) --no-print-directory cluster NODES=3 CLUSTER=
 	@$(MAKE) --no-print-directory images install-playvirt CLUSTER=
+	pytest -q tests/unit -m full
 	pytest -q tests/integration tests/e2e
 
 .PHONY: bench

@@ -12,7 +12,9 @@ from typing import cast
 from ansible_collections.playvirt.core.plugins.module_utils.api import errors
 from ansible_collections.playvirt.core.plugins.module_utils.reconcile import planners, reading
 
-from . import log, options, runner
+from . import runner
+from .settings import options
+from .telemetry import log
 
 
 async def _run(given: options.Options) -> int:

@@ -14,28 +14,15 @@ from collections.abc import Mapping
 from ansible_collections.playvirt.core.plugins.module_utils.api import errors
 from ansible_collections.playvirt.core.plugins.module_utils.reconcile import reading
 
-from . import (
-    api_client,
-    cache,
-    credentials,
-    dependents,
-    engine,
-    gateway,
-    health,
-    lease,
-    log,
-    metrics,
-    metrics_server,
-    proxy,
-    queue_metrics,
-    reconciler,
-    services,
-    triggers,
-    user_metrics,
-    watcher,
-)
-from . import options as options_file
-from . import watches as watches_file
+from . import services
+from .access import dependents, gateway, proxy, routes
+from .api import api_client, credentials, lease
+from .engine import engine
+from .settings import options as options_file
+from .settings import watches as watches_file
+from .telemetry import health, log, metrics, metrics_server, queue_metrics, user_metrics
+from .turns import reconciler, triggers
+from .watching import cache, watcher
 
 LOG = logging.getLogger("runner")
 
@@ -77,7 +64,7 @@ class Runner:
         )
         self._cache = cache.Cache(watches_file.sources(self.watches))
         self._reader = services.CacheReader(self._cache)
-        self._routes = services.Routes()
+        self._routes = routes.Routes()
         self._routes.add_route("POST", "/metrics", user_metrics.UserMetrics(self._metrics.registry).answer)
         self._election: lease.Election | None = None
         self._leading: asyncio.Task[None] | None = None

@@ -1,7 +1,7 @@
 """Services: asyncio tasks that run inside the runner's process, such as virt-handler's launchers and device plugin.
 
 In: `--service MODULE:FUNCTION`. The function is `async def FUNCTION(context: ServiceContext) -> None` and runs until the process ends; when it
-returns or raises, the process ends with an error. Out: `ServiceContext`, all that a service gets. Called by `__main__.py`.
+returns or raises, the process ends with an error. Out: `ServiceContext`, all that a service gets. Called by `runner.py`.
 """
 
 from __future__ import annotations
@@ -10,17 +10,18 @@ import asyncio
 import importlib
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.playvirt.core.plugins.module_utils.api import errors
 
-from . import api_client, cache, log
+from .access import routes as routes_file
+from .api import api_client
+from .telemetry import log
+from .watching import cache
 
 LOG = logging.getLogger("runner.services")
 
-# {"method", "path", "rest" (the path below the prefix), "query": {...}, "body": decoded JSON or None} -> (status, JSON-able answer)
-RouteHandler = Callable[[Mapping[str, Any]], Awaitable[tuple[int, Any]]]
 Launchers = Callable[[str], dict[str, Any] | None]
 Enqueue = Callable[..., None]
 
@@ -57,26 +58,6 @@ class CacheReader:
         return self._launchers(pod_uid)
 
 
-@dataclass
-class Routes:
-    """Paths on the gateway's socket that services answer."""
-
-    handlers: dict[tuple[str, str], RouteHandler] = field(default_factory=dict)
-
-    def add_route(self, method: str, path_prefix: str, handler: RouteHandler) -> None:
-        """Answer `method` on every path that starts with the prefix."""
-        self.handlers[(method.upper(), path_prefix)] = handler
-
-    def find(self, method: str, path: str) -> tuple[str, RouteHandler] | None:
-        """The longest prefix that fits, with its handler."""
-        found = [
-            (prefix, handler)
-            for (known, prefix), handler in self.handlers.items()
-            if known == method and path.startswith(prefix)
-        ]
-        return max(found, key=lambda item: len(item[0]), default=None)
-
-
 @dataclass(frozen=True, kw_only=True)
 class ServiceContext:
     """What a service gets.
@@ -85,7 +66,7 @@ class ServiceContext:
     that returns None or what is wrong; `leading()` says whether this replica may write.
     """
 
-    routes: Routes
+    routes: routes_file.Routes
     enqueue: Callable[[str, str, str, str], None]
     reader: CacheReader
     client: api_client.APIClient

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.playvirt.core.images.runner import api_client, credentials
+from ansible_collections.playvirt.core.images.runner.api import api_client, credentials
 from ansible_collections.playvirt.core.plugins.module_utils.api import errors
 from ansible_collections.playvirt.core.tests.integration import bare_api_server
 

@@ -17,7 +17,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from ansible_collections.playvirt.core.images.runner import api_client, cache, cache_store, credentials, watcher
+from ansible_collections.playvirt.core.images.runner.api import api_client, credentials
+from ansible_collections.playvirt.core.images.runner.watching import cache, cache_store, watcher
 
 API_VERSION, KIND, NAMESPACE = "bench.playvirt.io/v1", "CachedObject", "bench-cache"
 SETTLE_SECONDS = 2.0

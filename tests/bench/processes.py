@@ -7,7 +7,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-from ansible_collections.playvirt.core.images.runner import surroundings
+from ansible_collections.playvirt.core.images.runner.engine import surroundings
 
 
 def pss_mib(pid: int) -> float:

@@ -6,12 +6,13 @@ exist (test_installation.py).
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 
 import pytest
 from ansible_collections.playvirt.core.plugins.module_utils.api import fencing
 from ansible_collections.playvirt.core.tests.e2e import cluster as clusters
-from ansible_collections.playvirt.core.tests.e2e import machines, nodes
+from ansible_collections.playvirt.core.tests.e2e import components, machines, nodes
 from ansible_collections.playvirt.core.tests.e2e import namespace as namespaces
 
 pytestmark = pytest.mark.full
@@ -19,7 +20,11 @@ pytestmark = pytest.mark.full
 _MAKE_SECONDS = 700
 _GONE_SECONDS = 180
 _MANAGED = "app.kubernetes.io/managed-by=playvirt"
-_DEPLOYED = ("Deployment", "DaemonSet", "ServiceAccount", "Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding")
+_DEPLOYED = (
+    *("Deployment", "DaemonSet", "Service", "ServiceAccount", "Secret", "PodDisruptionBudget"),
+    *("Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding"),
+    *("MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"),
+)
 
 
 @pytest.fixture
@@ -100,3 +105,26 @@ def test_purge_removes_everything(installed_again: clusters.Cluster) -> None:
         assert made.find_all("Pod") == []
     finally:
         cluster.delete({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": made.name}})
+
+
+def test_uninstall_after_a_removal_by_hand(installed_again: clusters.Cluster, namespace: namespaces.Namespace) -> None:
+    """Where somebody took the KubeVirt away without virt-operator, nobody is left to judge; uninstalling takes the webhooks away.
+
+    Then machines can be made again.
+    """
+    cluster = installed_again
+    components.scale(cluster, "virt-operator", 0)
+    cluster.wait_for("no virt-operator", 90, lambda: not components.pods_of(cluster, "virt-operator"))
+    kubevirt = cluster.get("KubeVirt", "kubevirt", clusters.INSTALLATION)
+    cluster.delete(kubevirt)
+    cluster.patch(kubevirt, {"metadata": {"finalizers": None}})
+    cluster.wait_for("no virt-api", 120, lambda: not components.pods_of(cluster, "virt-api"))
+
+    argv = ("kubectl", "create", "--namespace", namespace.name, "--filename", "-")
+    manifest = json.dumps(machines.machine("made", run_strategy="Halted"))
+    told = cluster.run(*argv, stdin=manifest, check=False)
+    assert told.returncode != 0
+    assert "failed calling webhook" in told.stderr
+    cluster.run("make", "uninstall-playvirt", seconds=_MAKE_SECONDS)
+    cluster.wait_for("the installation is gone", 120, lambda: not leftovers(cluster))
+    cluster.run(*argv, stdin=manifest)

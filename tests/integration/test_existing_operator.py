@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from ansible_collections.playvirt.core.images.runner import zygote_process
+from ansible_collections.playvirt.core.images.runner.engine import zygote_process
 from ansible_collections.playvirt.core.tests.integration import bare_api_server
 
 pytestmark = pytest.mark.integration

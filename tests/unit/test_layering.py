@@ -19,6 +19,8 @@ LIBRARY = ROOT / "plugins" / "module_utils"
 #: room -> the rooms of the library that it may import
 MAY_IMPORT = {
     "api": {"api"},
+    "conversion": {"api", "conversion"},
+    "admission": {"api", "conversion", "admission"},
     "pod": {"api", "pod"},
     "domain": {"api", "domain"},
     "network": {"api", "network"},
@@ -28,7 +30,18 @@ MAY_IMPORT = {
     "hypervisor": {"api", "hypervisor"},
     "cluster": {"api", "cluster", "process.py", "cgroup.py"},
 }
-PURE = ("api", "pod", "domain", "network", "reconcile", "installation")
+RUNNER = ROOT / "images" / "runner"
+#: room of the runner -> the rooms that it may import, in order: nothing imports what stands below it
+RUNNER_MAY_IMPORT: dict[str, set[str]] = {
+    "telemetry": set(),
+    "api": {"telemetry"},
+    "watching": {"telemetry", "api"},
+    "settings": {"api", "watching"},
+    "access": {"telemetry", "api", "watching", "settings"},
+    "engine": {"telemetry", "settings"},
+    "turns": {"telemetry", "api", "watching", "settings", "access", "engine"},
+}
+PURE = ("api", "conversion", "admission", "pod", "domain", "network", "reconcile", "installation")
 FORBIDDEN_IN_PURE = {"os", "socket", "subprocess", "time", "random", "logging", "ansible", "threading", "asyncio"}
 #: an outside thing -> the only places that may import it (path prefixes from the repository's root)
 DOORS = {
@@ -36,9 +49,19 @@ DOORS = {
     "kubernetes": ("plugins/module_utils/k8s/kubernetes_transport.py",),
     "xml": ("plugins/module_utils/domain/", "plugins/module_utils/hypervisor/"),
     "subprocess": ("plugins/module_utils/process.py", "plugins/module_utils/cluster/", "images/"),
-    "aiohttp": ("images/runner/",),
+    "aiohttp": ("images/runner/", "images/virt_api/"),
     "grpc": ("images/virt_handler/",),
     "pycdlib": ("images/virt_launcher/",),
+}
+#: what the runner has that any process needs to talk to the API server and to be watched
+SHARED = {
+    "api.api_client",
+    "api.credentials",
+    "settings.durations",
+    "telemetry.health",
+    "telemetry.log",
+    "watching.cache",
+    "watching.watcher",
 }
 FILE_LINES, FUNCTION_LINES, ARGUMENTS = 400, 60, 6
 VAGUE_NAMES = {"utils.py", "util.py", "helpers.py", "common.py", "misc.py", "manager.py"}
@@ -57,8 +80,10 @@ def _imports(path: pathlib.Path) -> Iterator[str]:
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            above = [CORE + ".".join(path.parents[node.level - 1].relative_to(ROOT).parts)] if node.level else []
+            package = ".".join([*above, *filter(None, [node.module])])
+            yield from (f"{package}.{alias.name}" for alias in node.names)
 
 
 def _relative(path: pathlib.Path) -> str:
@@ -94,6 +119,34 @@ def test_rooms_import_downward_only(path: pathlib.Path) -> None:
     assert not outward, f"{_relative(path)} imports from outside the library: {outward}"
 
 
+def _room_of_the_runner(module: str) -> str | None:
+    """The room of the runner that a module lies in; `` for what lies above the rooms, None for what is not the runner's."""
+    prefix = CORE + "images.runner."
+    if not module.startswith(prefix):
+        return None
+    first = module.removeprefix(prefix).split(".")[0]
+    return first if (RUNNER / first).is_dir() else ""
+
+
+@pytest.mark.parametrize(
+    "path", [p for room in RUNNER_MAY_IMPORT for p in _sources(f"images/runner/{room}")], ids=_relative
+)
+def test_rooms_of_the_runner_import_downward_only(path: pathlib.Path) -> None:
+    room = path.relative_to(RUNNER).parts[0]
+    imported = set(_imports(path))
+    wrong = {_room_of_the_runner(module) for module in imported} - RUNNER_MAY_IMPORT[room] - {room, None}
+    assert not wrong, f"{_relative(path)} imports from {sorted(map(str, wrong))}"
+    ansible = {module for module in imported if module.split(".")[0] == "ansible"}
+    assert room == "engine" or not ansible, f"{_relative(path)} imports {sorted(ansible)}; only the engine may"
+
+
+def test_every_room_of_the_runner_has_its_place() -> None:
+    assert {path.parent.name for path in RUNNER.glob("*/__init__.py")} == set(RUNNER_MAY_IMPORT)
+    order = list(RUNNER_MAY_IMPORT)
+    assert all(order.index(below) < order.index(room) for room in order for below in RUNNER_MAY_IMPORT[room])
+    assert {path.stem for path in RUNNER.glob("*.py")} == {"__init__", "__main__", "runner", "services"}
+
+
 @pytest.mark.parametrize("path", [p for room in PURE for p in _sources(f"plugins/module_utils/{room}")], ids=_relative)
 def test_pure_rooms_touch_nothing(path: pathlib.Path) -> None:
     wrong = {module.split(".")[0] for module in _imports(path)} & FORBIDDEN_IN_PURE
@@ -114,7 +167,8 @@ def test_processes_do_not_import_each_other(path: pathlib.Path) -> None:
     own = path.relative_to(ROOT / "images").parts[0]
     for module in _imports(path):
         if module.startswith(CORE + "images."):
-            assert module.removeprefix(CORE + "images.").split(".")[0] == own
+            process, _, name = module.removeprefix(CORE + "images.").partition(".")
+            assert process == own or (own == "virt_api" and process == "runner" and name in SHARED), module
 
 
 @pytest.mark.parametrize("path", _sources("plugins/modules", "plugins/module_utils"), ids=_relative)

@@ -13,7 +13,7 @@ import sys
 from typing import Any
 
 from ansible.utils.display import Display
-from ansible_collections.playvirt.core.images.runner import recorder
+from ansible_collections.playvirt.core.images.runner.engine import recorder
 
 DOCUMENTATION = """
 name: playvirt_runner

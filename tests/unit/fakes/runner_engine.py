@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from ansible_collections.playvirt.core.images.runner import engine, job
+from ansible_collections.playvirt.core.images.runner.engine import engine, job
 
 
 def name_of(given: engine.Job) -> str:

@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.playvirt.core.images.runner import engine, extra_vars, options, watches
+from ansible_collections.playvirt.core.images.runner.engine import engine
+from ansible_collections.playvirt.core.images.runner.settings import options, watches
+from ansible_collections.playvirt.core.images.runner.turns import extra_vars
 from ansible_collections.playvirt.core.plugins.modules import operator_manifests
 from ansible_collections.playvirt.core.tests.unit.fakes import kube_api
 

@@ -1,68 +1,18 @@
-"""A replica that was stopped past its lease: killed by its zygote while it is stopped, and silent should it wake before that."""
+"""A replica that has lost its lease is silent, whenever it learns of that.
+
+Not here: one that is killed while it is stopped (tests/integration/test_stopped_controller.py).
+"""
 
 from __future__ import annotations
 
 import asyncio
-import os
-import signal
-import subprocess
-import sys
-import textwrap
-import time
-from pathlib import Path
 
 import pytest
-from ansible_collections.playvirt.core.images.runner import api_client, credentials
+from ansible_collections.playvirt.core.images.runner.api import api_client, credentials
 from ansible_collections.playvirt.core.plugins.module_utils.api import errors
 from ansible_collections.playvirt.core.tests.unit.fakes import kube_api
 
 CONFIG = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"namespace": "ns", "name": "c"}, "data": {"a": "1"}}
-# A controller that is stopped (by itself, at a known moment) with a lease for another three seconds; or that renews it in time, for four.
-CONTROLLER = textwrap.dedent("""
-    import asyncio, os, signal, sys
-    from ansible_collections.playvirt.core.images.runner import engine, lease
-
-    async def main():
-        found = engine.Engine(engine.EngineOptions(roles=("widget",), environment={"ANSIBLE_ROLES_PATH": sys.argv[1]}, workers=1))
-        await found.start()
-        found.live_until(lease.boot_time() + 3)
-        print(*found.pids, flush=True)
-        if sys.argv[2] == "stopped":
-            os.kill(os.getpid(), signal.SIGSTOP)
-        for _ in range(16):
-            await asyncio.sleep(0.25)
-            found.live_until(lease.boot_time() + 3)
-        await found.close()
-
-    asyncio.run(main())
-""")
-
-
-def controller(how: str) -> tuple[int, list[int]]:
-    """Run one; returns its exit code and the ids of its zygote and workers."""
-    roles = Path(__file__).parents[2] / "fixtures" / "roles"
-    command = [sys.executable, "-c", CONTROLLER, str(roles), how]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    try:
-        out, _ = process.communicate(timeout=240)
-    finally:
-        process.kill()
-        process.wait()
-    return process.returncode, [int(pid) for pid in out.split()]
-
-
-def test_a_stopped_controller_is_killed_with_its_workers_when_the_lease_has_passed() -> None:
-    code, pids = controller("stopped")
-    assert code == -signal.SIGKILL
-    assert len(pids) == 2
-    deadline = time.monotonic() + 30
-    while any(os.path.exists(f"/proc/{pid}") for pid in pids) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert not [pid for pid in pids if os.path.exists(f"/proc/{pid}")]
-
-
-def test_one_that_renews_lives_on() -> None:
-    assert controller("renewing")[0] == 0
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])

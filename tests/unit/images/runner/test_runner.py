@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.playvirt.core.images.runner import options, runner, zygote_process
+from ansible_collections.playvirt.core.images.runner import runner
+from ansible_collections.playvirt.core.images.runner.engine import zygote_process
+from ansible_collections.playvirt.core.images.runner.settings import options
 from ansible_collections.playvirt.core.plugins.module_utils.api import errors, kinds
 from ansible_collections.playvirt.core.tests.unit.fakes import kube_api
 
@@ -118,6 +120,7 @@ async def test_an_object_that_appears_gets_its_play_and_strings_stay_data(tmp_pa
         assert process.logged("engine ready")[0]["inline"] is True
 
 
+@pytest.mark.full  # with a real API server: tests/integration/test_runner_replicas.py
 async def test_a_leader_that_was_stopped_writes_nothing_when_it_goes_on(tmp_path: Path) -> None:
     lease = ("--leader-elect", "--lease-name", "runner", "--lease-namespace", "playvirt")
     seconds = ("--lease-duration", "8s", "--lease-renew-deadline", "6s", "--lease-retry", "250ms")
@@ -130,7 +133,9 @@ async def test_a_leader_that_was_stopped_writes_nothing_when_it_goes_on(tmp_path
                 await api.until(lambda: message(api, "one"))
                 assert not second.logged("play")
                 zygote = first.logged("engine ready")[0]["zygote"]
-                os.kill(zygote, signal.SIGSTOP)  # else it would kill the stopped controller: test_fence.py
+                os.kill(
+                    zygote, signal.SIGSTOP
+                )  # else it would kill the stopped controller: tests/integration/test_stopped_controller.py
                 first.signal(signal.SIGSTOP)
                 await api.until(lambda: second.logged("leading"))
                 api.put(widget("two", text="x"))

@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 import pytest
-from ansible_collections.playvirt.core.images.runner import cache, services
+from ansible_collections.playvirt.core.images.runner import services
+from ansible_collections.playvirt.core.images.runner.access import routes as routes_file
+from ansible_collections.playvirt.core.images.runner.watching import cache
 from ansible_collections.playvirt.core.plugins.module_utils.api import errors
 
 POD = {
@@ -18,7 +20,7 @@ POD = {
 
 
 async def test_routes_prefer_the_longest_prefix() -> None:
-    routes = services.Routes()
+    routes = routes_file.Routes()
 
     async def handler(request: Mapping[str, Any]) -> tuple[int, Any]:
         return 200, dict(request)

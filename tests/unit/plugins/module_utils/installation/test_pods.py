@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.playvirt.core.images.runner import options
+from ansible_collections.playvirt.core.images.runner.settings import options
 from ansible_collections.playvirt.core.plugins.module_utils.installation import (
     pods,
     settings,

@@ -1,0 +1,1 @@
+"""The API server: requests, credentials, discovery, paths, and the Lease without which nothing is written."""

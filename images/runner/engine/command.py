@@ -1,0 +1,67 @@
+"""A run as a process of its own: the command line, the environment and the files of `ansible-playbook` for one job.
+
+In: a `Job` and a directory that only this run has. Out: what to execute. Called by `workers.py`; writes into that directory and nowhere else.
+
+Extra variables are written as YAML whose root is tagged `!unsafe`, so that no string in them is ever a template, whatever it holds; they are never on
+the command line. ansible's own JSON markers (`__ansible_unsafe`, `__ansible_vault`) mean nothing in YAML: an object that has such keys keeps them.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from .job import Job
+
+PLUGINS = str(Path(__file__).parents[1] / "callback_plugins")
+CALLBACK = "playvirt_runner"
+
+
+class _Dumper(yaml.CSafeDumper if hasattr(yaml, "CSafeDumper") else yaml.SafeDumper):  # type: ignore[misc]
+    """Writes every container in full: an anchor would be read back, but nobody needs one."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+
+def untrusted_yaml(variables: Mapping[str, Any]) -> str:
+    """The variables as YAML that ansible-core reads as data only; they have to be JSON's types."""
+    plain = json.loads(json.dumps(variables))
+    return "!unsafe\n" + yaml.dump(
+        plain, Dumper=_Dumper, allow_unicode=False, default_flow_style=False, sort_keys=False
+    )
+
+
+def prepare(job: Job, directory: Path) -> list[str]:
+    """Write the files of a run and return the arguments for the Python interpreter that has ansible-core."""
+    variables = directory / "extra_vars.yml"
+    with open(os.open(variables, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+        file.write(untrusted_yaml(job.extra_vars))
+    playbook = Path(job.playbook)
+    if job.role:
+        playbook = directory / "role.yml"
+        play = {"name": job.role, "hosts": "localhost", "gather_facts": job.gather_facts, "roles": [{"role": job.role}]}
+        playbook.write_text(json.dumps([play]), encoding="utf-8")
+    command = ["-m", "ansible", "playbook", "--extra-vars", f"@{variables}"]
+    if "ANSIBLE_INVENTORY" not in os.environ:
+        inventory = directory / "hosts"
+        inventory.write_text("localhost ansible_connection=local\n", encoding="utf-8")
+        command += ["--inventory", str(inventory)]
+    if job.verbosity:
+        command.append("-" + "v" * job.verbosity)
+    return [*command, str(playbook)]
+
+
+def environment(job: Job) -> dict[str, str]:
+    """What the process has in its environment beyond the runner's."""
+    plugins = os.environ.get("ANSIBLE_CALLBACK_PLUGINS")
+    return {
+        **job.environment,
+        "ANSIBLE_STDOUT_CALLBACK": CALLBACK,
+        "ANSIBLE_CALLBACK_PLUGINS": os.pathsep.join(filter(None, [PLUGINS, plugins])),
+    }

@@ -1,0 +1,86 @@
+"""The runner's own counters: which resource a request was about."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.playvirt.core.images.runner.telemetry import metrics, queue_metrics
+
+
+@pytest.mark.parametrize(
+    ("path", "resource"),
+    [
+        ("/api/v1/namespaces/ns/pods", "pods"),
+        ("/api/v1/namespaces/ns/pods/a/status", "pods"),
+        ("/api/v1/pods?watch=1", "pods"),
+        ("/api/v1/namespaces/ns", "namespaces"),
+        ("/apis/kubevirt.io/v1/namespaces/ns/virtualmachineinstances/a/status", "virtualmachineinstances"),
+        ("/apis/kubevirt.io/v1/virtualmachineinstances", "virtualmachineinstances"),
+        ("/version", "other"),
+    ],
+)
+def test_resource_of(path: str, resource: str) -> None:
+    assert metrics.resource_of(path) == resource
+
+
+def test_requests_are_counted() -> None:
+    own = metrics.Metrics()
+    own.count_request("PUT", "/api/v1/namespaces/ns/pods/a/status", 409)
+    assert b'rest_client_requests_total{code="409",method="PUT",resource="pods"} 1.0' in own.render()
+
+
+class Queue:
+    """Two keys of a controller that wait, one in work since second 40; another controller with nothing."""
+
+    def waiting(self) -> list[str]:
+        return ["a1", "a2"]
+
+    def in_work(self) -> dict[str, float]:
+        return {"a3": 40.0}
+
+
+def test_a_queue_is_read_under_the_names_of_controller_runtime() -> None:
+    own = metrics.Metrics()
+    limits = {"a-controller": 3, "b-controller": 1}
+    own.queue.watch(queue_metrics.Watched(Queue(), lambda key: f"{key[0]}-controller", limits, clock=lambda: 42.5))
+    for _ in range(2):
+        own.queue.added("a-controller")
+    own.queue.began("a-controller", 0.2)
+    for result, again in (("succeeded", False), ("succeeded", True), ("failed", False), ("conflict", False)):
+        own.queue.ended("a-controller", result, 1.5, again=again)
+    queue = {"name": "a-controller", "controller": "a-controller"}
+    idle = {"name": "b-controller", "controller": "b-controller"}
+    get = own.registry.get_sample_value
+    assert (get("workqueue_depth", queue), get("workqueue_depth", idle)) == (2, 0)
+    assert get("workqueue_adds_total", queue) == 2
+    assert get("workqueue_retries_total", queue) == 2
+    assert get("workqueue_queue_duration_seconds_sum", queue) == 0.2
+    assert get("workqueue_work_duration_seconds_sum", queue) == 6.0
+    assert get("workqueue_unfinished_work_seconds", queue) == 2.5
+    assert get("workqueue_longest_running_processor_seconds", queue) == 2.5
+    assert get("workqueue_longest_running_processor_seconds", idle) == 0
+    for result, count in (("success", 1), ("requeue_after", 1), ("error", 1), ("requeue", 1)):
+        assert get("controller_runtime_reconcile_total", {"controller": "a-controller", "result": result}) == count
+    one = {"controller": "a-controller"}
+    assert get("controller_runtime_reconcile_errors_total", one) == 1
+    assert get("controller_runtime_reconcile_time_seconds_count", one) == 4
+    assert get("controller_runtime_active_workers", one) == 1
+    assert get("controller_runtime_max_concurrent_reconciles", one) == 3
+    assert get("controller_runtime_max_concurrent_reconciles", {"controller": "b-controller"}) == 1
+
+
+def test_what_plays_name_freely_does_not_grow_the_metrics_for_ever() -> None:
+    own = metrics.Metrics()
+    for number in range(3 * metrics.LABEL_VALUES):
+        own.count_request("GET", f"/api/v1/things{number}", 404)
+        own.observe_task(f"action{number}", "ok", 0.1)
+    get = own.registry.get_sample_value
+    assert get("rest_client_requests_total", {"method": "GET", "resource": "other", "code": "404"}) == 400
+    assert get("rest_client_requests_total", {"method": "GET", "resource": "things0", "code": "404"}) == 1
+    assert get("playvirt_runner_task_duration_seconds_count", {"action": "other", "status": "ok"}) == 400
+
+
+def test_what_runs_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PLAYVIRT_VERSION", "1.2.3")
+    monkeypatch.setenv("PLAYVIRT_COMMIT", "abc")
+    labels = {"version": "1.2.3", "commit": "abc"}
+    assert metrics.Metrics().registry.get_sample_value("ansible_operator_build_info", labels) == 1
