@@ -108,7 +108,7 @@ class Host:
                         surroundings.end_descendants()
                         return
                 elif descriptor in waiting and waiting[descriptor] in self._children:
-                    self._kill(waiting[descriptor])
+                    surroundings.kill_tree(waiting[descriptor])
 
     def _accept(self) -> bool:
         try:
@@ -156,11 +156,6 @@ class Host:
             traceback.print_exc()
         finally:
             os._exit(1)
-
-    def _kill(self, pid: int) -> None:
-        for child in [*surroundings.descendants(pid), pid]:
-            with suppress(OSError):
-                os.kill(child, signal.SIGKILL)
 
     def _reap(self) -> None:
         while True:

@@ -84,9 +84,7 @@ async def running(
     environment["POD_NAME"] = name
     environment.pop("KUBERNETES_SERVICE_HOST", None)
     process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        MODULE,
+        *("setpriv", "--pdeathsig", "KILL", sys.executable, "-m", MODULE),
         *("--watches-file", str(tmp_path / "watches.yaml"), "--socket", str(tmp_path / f"{name}.sock")),
         *("--kubeconfig", str(api.write_kubeconfig(tmp_path / "kubeconfig")), "--health-address", "127.0.0.1:0"),
         *("--log-level", "debug", *arguments),
@@ -135,7 +133,7 @@ async def test_a_leader_that_was_stopped_writes_nothing_when_it_goes_on(tmp_path
                 zygote = first.logged("engine ready")[0]["zygote"]
                 os.kill(
                     zygote, signal.SIGSTOP
-                )  # else it would kill the stopped controller: tests/integration/test_stopped_controller.py
+                )  # else it would kill the stopped controller: tests/integration/test_lost_controller.py
                 first.signal(signal.SIGSTOP)
                 await api.until(lambda: second.logged("leading"))
                 api.put(widget("two", text="x"))
