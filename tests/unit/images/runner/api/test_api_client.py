@@ -75,3 +75,23 @@ async def test_a_server_that_is_away_is_a_transient_error() -> None:
         await api.stop()
         with pytest.raises(errors.TransientError, match="GET /api/v1/nodes"):
             await client.list("v1", "Node")
+
+
+async def test_every_answer_is_told_with_its_resource() -> None:
+    told: list[tuple[str, str, int]] = []
+    async with kube_api.KubeAPI() as api:
+        access = credentials.Credentials(api.url, None, lambda: None)
+        async with api_client.APIClient(access, count=lambda *one: told.append(one)) as client:
+            await client.create(CONFIG)
+            with pytest.raises(errors.NotFound):
+                await client.get("v1", "Pod", namespace="ns", name="absent")
+            await client.list("v1", "Node", api_client.Selection(label_selector="a=b"))
+            await client.request(api_client.Request(method="GET", path="/api/v1/nodes?limit=1"))
+            await client.request(api_client.Request(method="GET", path="/api/v1"))
+    assert told == [
+        ("POST", "configmaps", 201),
+        ("GET", "pods", 404),
+        ("GET", "nodes", 200),
+        ("GET", "nodes", 200),
+        ("GET", "", 200),
+    ]
