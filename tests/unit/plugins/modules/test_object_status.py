@@ -72,7 +72,7 @@ def test_a_conflict_is_met_by_reading_again(api: kube_api.ThreadedKubeAPI, vmi: 
 def test_endless_conflicts_are_told(api: kube_api.ThreadedKubeAPI, vmi: dict[str, Any]) -> None:
     path = "/apis/kubevirt.io/v1/namespaces/ns/virtualmachineinstances/a/status"
     api.call(api.api.fail, "PUT", path, code=409, reason="Conflict", times=99)
-    with pytest.raises(errors.Conflict, match="changed 5 times"):
+    with pytest.raises(errors.Conflict, match="changed 6 times"):
         _run(status={"phase": "Failed"})
 
 
