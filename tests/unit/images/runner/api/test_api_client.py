@@ -9,6 +9,7 @@ import pytest
 from ansible_collections.playvirt.core.images.runner.api import api_client, credentials
 from ansible_collections.playvirt.core.plugins.module_utils.api import errors, kinds
 from ansible_collections.playvirt.core.tests.unit.fakes import kube_api
+from ansible_collections.playvirt.core.tests.unit.images.runner import widgets
 
 GADGET = kinds.Resource("example.com/v1", "Gadget", "gadgetries", namespaced=False)
 CONFIG = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"namespace": "ns", "name": "c"}, "data": {"a": "1"}}
@@ -16,9 +17,8 @@ CONFIG = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"namespace": "ns
 
 @asynccontextmanager
 async def scene() -> AsyncIterator[tuple[kube_api.KubeAPI, api_client.APIClient]]:
-    async with kube_api.KubeAPI(extra_kinds=[GADGET]) as api:
-        async with api_client.APIClient(credentials.Credentials(api.url, None, lambda: None)) as client:
-            yield api, client
+    async with widgets.connected(extra_kinds=[GADGET]) as (api, client):
+        yield api, client
 
 
 async def test_verbs_and_their_errors() -> None:
