@@ -128,7 +128,7 @@ async def test_a_silent_connection_is_given_up() -> None:
     timing = watcher.Timing(inactivity=0.1, first_delay=0.01, longest_delay=0.02)
     async with scene(widget("a"), timing=timing) as s:
         assert await s.has(a=1)
-        s.api._bookmark_seconds = 60.0
+        s.api.watches.bookmark_seconds = 60.0
         await s.api.until(lambda: s.counted["silent"] > 5)
         assert s.counted["list"] == 1
         assert s.watcher.problem() is None
@@ -214,7 +214,7 @@ async def test_a_server_that_refuses_or_ignores_the_watch_list_is_listed_in_page
         first = [seen for seen in s.api.seen if "sendInitialEvents" in seen.query]
         assert (len(first), s.watcher.problem()) == (1, None)
     async with scene(widget("a"), watch_list=True) as s:
-        s.api.ignore_initial_events = True
+        s.api.watches.ignore_initial_events = True
         await s.watcher.synced.wait()
         assert [seen for seen in s.api.seen if "limit" in seen.query]
         assert s.sizes() == {"a": 1}
