@@ -158,13 +158,7 @@ class Host:
             os._exit(1)
 
     def _reap(self) -> None:
-        while True:
-            try:
-                pid, status = os.waitpid(-1, os.WNOHANG)
-            except ChildProcessError:
-                return
-            if pid == 0:
-                return
+        for pid, status in surroundings.reap():
             waiting = self._children.pop(pid, None)
             if waiting is not None:
                 with suppress(OSError):

@@ -14,6 +14,7 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from contextlib import suppress
 
 SIGNALS = tuple(sorted(signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}))
@@ -51,18 +52,16 @@ def end_descendants() -> None:
         for pid in left:
             with suppress(OSError):
                 os.kill(pid, signal.SIGKILL)
-        if not _reap():
+        if not list(reap()):
             time.sleep(_LOOK_SECONDS)
-    _reap()
+    list(reap())
 
 
-def _reap() -> int:
-    """Reap what has ended; how many there were."""
-    count = 0
+def reap() -> Iterator[tuple[int, int]]:
+    """Reap what has ended: process id and status of each, as it is waited for."""
     with suppress(ChildProcessError):
-        while os.waitpid(-1, os.WNOHANG)[0]:
-            count += 1
-    return count
+        while (ended := os.waitpid(-1, os.WNOHANG))[0]:
+            yield ended
 
 
 class Surroundings:

@@ -186,13 +186,7 @@ class Zygote:
                 surroundings.kill_tree(pid)
 
     def _reap(self, poller: select.poll) -> None:
-        while True:
-            try:
-                pid, status = os.waitpid(-1, os.WNOHANG)
-            except ChildProcessError:
-                return
-            if pid == 0:
-                return
+        for pid, status in surroundings.reap():
             if pid == self._host.pid:
                 self._host.ended(status)
                 poller.register(self._host.requests, select.POLLIN)

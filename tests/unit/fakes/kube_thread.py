@@ -9,8 +9,11 @@ import asyncio
 import contextlib
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
+import pytest
+from ansible_collections.playvirt.core.plugins.module_utils.k8s import kubernetes_transport
 from ansible_collections.playvirt.core.tests.unit.fakes.kube_api import KubeAPI
 
 
@@ -57,3 +60,18 @@ def serve_in_thread(**arguments: Any) -> Iterator[ThreadedKubeAPI]:
         yield server
     finally:
         server.close()
+
+
+@contextlib.contextmanager
+def reached_by_kubeconfig(
+    directory: Path, monkeypatch: pytest.MonkeyPatch, **arguments: Any
+) -> Iterator[ThreadedKubeAPI]:
+    """A `ThreadedKubeAPI` that modules reach the way a person's `ansible-playbook` reaches an API server: there is no runner, but a kubeconfig."""
+    monkeypatch.setenv("PLAYVIRT_RUNNER_SOCKET", str(directory / "no-runner"))
+    with serve_in_thread(**arguments) as server:
+        kubeconfig = server.call(server.api.write_kubeconfig, directory / "kubeconfig")
+        monkeypatch.setenv("K8S_AUTH_KUBECONFIG", str(kubeconfig))
+        yield server
+        for client in kubernetes_transport._opened.values():
+            client.rest_client.pool_manager.clear()
+        kubernetes_transport._opened.clear()
