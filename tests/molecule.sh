@@ -6,7 +6,7 @@ scratch=$(mktemp -d)
 python -m ansible_collections.playvirt.core.tests.molecule.api_server "$scratch" >"$scratch/log" 2>&1 &
 server=$!
 trap 'kill "$server" 2>/dev/null; wait "$server" 2>/dev/null || true; rm -rf "$scratch"' EXIT
-for _ in $(seq 100); do
+for _ in $(seq 1200); do
     [ -s "$scratch/kubeconfig" ] && break
     kill -0 "$server" || { cat "$scratch/log"; exit 1; }
     sleep 0.1

@@ -6,5 +6,5 @@ cd "$collections"
 export MYPYPATH=$collections
 core=ansible_collections/playvirt/core
 exec mypy --config-file "$core/pyproject.toml" --cache-dir "$core/.mypy_cache" \
-    "$core/plugins/module_utils" "$core/plugins/plugin_utils" "$core/plugins/modules" "$core/plugins/action" "$core"/images/{runner,virt_handler,virt_launcher} \
+    "$core/plugins/module_utils" "$core/plugins/plugin_utils" "$core/plugins/modules" "$core/plugins/action" "$core"/images/{runner,virt_api,virt_handler,virt_launcher} \
     ansible_collections/operator_sdk/util/plugins

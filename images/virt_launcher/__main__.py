@@ -75,7 +75,8 @@ def _run(options: argparse.Namespace) -> None:
     from ansible_collections.playvirt.core.images.virt_launcher import libvirtd, paths
 
     env = libvirtd.prepare(paths.LIBVIRT)
-    libvirtd.copy_capability_cache(f"{paths.CAPABILITIES}/qemu", paths.LIBVIRT)
+    emulation = not os.path.exists(paths.KVM)
+    libvirtd.copy_capability_cache(f"{paths.CAPABILITIES}/qemu", paths.LIBVIRT, emulation=emulation)
     listener = libvirtd.listen(paths.LIBVIRT)
     pid = libvirtd.spawn(listener, env)
 

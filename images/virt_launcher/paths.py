@@ -22,6 +22,9 @@ NODE = "/var/run/playvirt"
 
 HANDLER_SOCKET = NODE + "/handler.sock"
 CAPABILITIES = NODE + "/capabilities"
+KVM = "/dev/kvm"
+"""There where the pod asked for it: the guest does not use emulation."""
+
 TERMINATION_LOG = "/dev/termination-log"
 RESOLV_CONF = "/etc/resolv.conf"
 

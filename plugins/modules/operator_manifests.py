@@ -2,8 +2,8 @@
 # Apache License 2.0 (see LICENSE or https://www.apache.org/licenses/LICENSE-2.0)
 """The manifests that an installation of playvirt begins with, as data.
 
-In: namespace, images, settings. Out: the objects in the order in which they are applied, and the KubeVirt. Called by role operator; the work is in
-module_utils/installation.
+In: namespace, images, settings. Out: the objects in the order in which they are applied, the KubeVirt, and what would be left without virt-operator.
+Called by role operator; the work is in module_utils/installation.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ short_description: Render the manifests of an installation
 version_added: "0.1.0"
 description:
   - Renders namespace, priority class, permissions and Deployment of virt-operator, and the KubeVirt object that asks it for the rest.
+  - Names what virt-operator then deploys outside of the namespace.
   - Reads and changes nothing.
 options:
   namespace:
@@ -66,13 +67,20 @@ kubevirt:
   description: The KubeVirt object.
   returned: success
   type: dict
+cluster_wide:
+  description:
+    - What virt-operator deploys outside of the namespace, in the order in which it is to be removed.
+    - Without virt-operator it does not go with the KubeVirt.
+  returned: success
+  type: list
+  elements: dict
 """
 
 from collections.abc import Mapping
 from typing import Any
 
 from ansible_collections.playvirt.core.plugins.module_utils import module_main
-from ansible_collections.playvirt.core.plugins.module_utils.installation import settings, virt_operator
+from ansible_collections.playvirt.core.plugins.module_utils.installation import rbac, settings, virt_operator, webhooks
 
 ARGUMENT_SPEC: dict[str, Any] = {
     "namespace": {"type": "str", "default": "kubevirt"},
@@ -94,10 +102,12 @@ def run(params: Mapping[str, Any], *, check_mode: bool) -> dict[str, Any]:
         kubelet_root=params["kubelet_root"],
         use_emulation=params["use_emulation"],
     )
+    deployed = [*webhooks.render_configurations(wanted, bundle=""), *rbac.render_component_rbac(wanted.namespace)]
     return {
         "changed": False,
         "operator": virt_operator.render_operator(wanted),
         "kubevirt": virt_operator.render_kubevirt(wanted),
+        "cluster_wide": [obj for obj in deployed if not obj["metadata"].get("namespace")],
     }
 
 

@@ -19,12 +19,16 @@ from ansible_collections.playvirt.core.tests.e2e import nodes, waiting
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 STATE = ROOT / ".cluster"
 INSTALLATION = "kubevirt"
+#: limits are for machines several times slower than ours: only what fails reaches them
+COMMAND_SECONDS = 240
 _LOG_LINES = 20
-COMPONENTS = ("virt-operator", "virt-controller", "virt-handler")
+COMPONENTS = ("virt-operator", "virt-api", "virt-controller", "virt-handler")
+_API_REPLICAS = 2
 
 Object = dict[str, Any]
 
-_VERSIONS = {kind: version for version, kind in kinds.RESOURCES}
+#: kind -> the version in which it is stored, which comes first in the table
+_VERSIONS = {kind: version for version, kind in reversed(kinds.RESOURCES)}
 
 
 class Cluster:
@@ -49,7 +53,7 @@ class Cluster:
         }
 
     def run(
-        self, *argv: str, stdin: str | None = None, seconds: float = 60, check: bool = True
+        self, *argv: str, stdin: str | None = None, seconds: float = COMMAND_SECONDS, check: bool = True
     ) -> subprocess.CompletedProcess[str]:
         """A command of the machine on this cluster; with `check` it has to succeed."""
         done = subprocess.run(
@@ -68,7 +72,9 @@ class Cluster:
         )
         return done
 
-    def kubectl(self, *arguments: str, stdin: str | None = None, seconds: float = 60, check: bool = True) -> str:
+    def kubectl(
+        self, *arguments: str, stdin: str | None = None, seconds: float = COMMAND_SECONDS, check: bool = True
+    ) -> str:
         """What kubectl prints on standard output."""
         return self.run("kubectl", *arguments, stdin=stdin, seconds=seconds, check=check).stdout
 
@@ -100,7 +106,7 @@ class Cluster:
         self._client.delete(obj)
 
     def component_pods(self, component: str) -> list[Object]:
-        """The pods of virt-operator, virt-controller or virt-handler that are not being deleted."""
+        """The pods of one of COMPONENTS that are not being deleted."""
         pods = self.find_all("Pod", INSTALLATION, labels=f"kubevirt.io={component}")
         return [pod for pod in pods if not pod["metadata"].get("deletionTimestamp")]
 
@@ -116,8 +122,12 @@ class Cluster:
             return False
         pods = [pod for component in COMPONENTS for pod in self.component_pods(component)]
         ready = {pod["metadata"]["name"] for pod in pods if condition(pod, "Ready").get("status") == "True"}
-        handlers = [name for name in ready if name.startswith("virt-handler-")]
-        return self.active_controller() in ready and len(handlers) == len(self.find_all("Node"))
+        handlers, apis, operators = (
+            [name for name in ready if name.startswith(f"{component}-")]
+            for component in ("virt-handler", "virt-api", "virt-operator")
+        )
+        everywhere = len(handlers) == len(self.find_all("Node")) and len(apis) == _API_REPLICAS and bool(operators)
+        return everywhere and self.active_controller() in ready
 
     def wait_for(self, what: str, seconds: float, look: Callable[[], Any]) -> Any:
         """What `look` returns once it is true; on time-out the message has the logs of playvirt's processes."""
@@ -139,7 +149,7 @@ class Cluster:
 
     def playbook(self, name: str, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """A playbook of the collection, run as an administrator does on the laptop."""
-        return self.run("ansible-playbook", f"playvirt.core.{name}", *arguments, seconds=120, check=check)
+        return self.run("ansible-playbook", f"playvirt.core.{name}", *arguments, seconds=300, check=check)
 
     def nodes(self) -> dict[str, nodes.Node]:
         """Every node of the embedded cluster by name, seen from the machine that it runs on."""

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 
 import pytest
 from ansible_collections.playvirt.core.tests.e2e import cluster as clusters
+from ansible_collections.playvirt.core.tests.e2e import components
 from ansible_collections.playvirt.core.tests.e2e import namespace as namespaces
 
-_READY_SECONDS = 120
+_READY_SECONDS = 300
 
 
 @pytest.fixture(scope="session")
@@ -29,28 +30,8 @@ def cluster(installed: clusters.Cluster) -> clusters.Cluster:
 @pytest.fixture
 def without_controllers(cluster: clusters.Cluster) -> Iterator[None]:
     """virt-operator and virt-controller are scaled down, so that nobody but the story runs a role."""
-    wanted = {}
-    for component in ("virt-operator", "virt-controller"):
-        wanted[component] = cluster.get("Deployment", component, clusters.INSTALLATION)["spec"]["replicas"]
-    try:
-        for component in wanted:
-            scale(cluster, component, 0)
-            cluster.wait_for(f"no {component}", 60, lambda: not pods_of(cluster, component))  # noqa: B023 - asked at once
+    with components.without(cluster, "virt-controller"):
         yield
-    finally:
-        for component, replicas in wanted.items():
-            scale(cluster, component, replicas)
-        cluster.wait_for("playvirt works again", 120, cluster.is_ready)
-
-
-def pods_of(cluster: clusters.Cluster, component: str) -> list[clusters.Object]:
-    """The pods of a component, those that are ending included."""
-    return cluster.find_all("Pod", clusters.INSTALLATION, labels=f"kubevirt.io={component}")
-
-
-def scale(cluster: clusters.Cluster, component: str, replicas: int) -> None:
-    """`kubectl scale` of a component."""
-    cluster.kubectl("scale", "--namespace", clusters.INSTALLATION, f"deployment/{component}", f"--replicas={replicas}")
 
 
 @pytest.fixture

@@ -18,6 +18,8 @@ _NUDGE_SECONDS = 3.0
 _CHUNK = 65536
 #: what terminals are told beside text: colours, where the cursor is
 _CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\r")
+#: what a kernel tells on its console whenever it has something to tell, such as that its processor was held up
+_KERNEL = re.compile(r"^\[ *\d+\.\d+\] .*\n?", re.MULTILINE)
 
 
 class Guest:
@@ -88,25 +90,26 @@ class Guest:
             self._text = self._text[match.end() :]
             return match
 
-    def log_in(self, user: str, password: str, *, seconds: float = 120) -> None:
+    def log_in(self, user: str, password: str, *, seconds: float = 300) -> None:
         """Log in at the prompt, which the guest has to reach in time."""
         self._type("\n")
         self.expect(r"login: \Z", seconds, nudge="\n")
         self._type(f"{user}\n")
-        self.expect(r"[Pp]assword: ", 30)
+        self.expect(r"[Pp]assword: ", 120)
         self._type(f"{password}\n")
-        answer = self.expect(r"[$#] \Z|incorrect", 60)
+        # What a guest that still boots prints behind the prompt hides it; an empty line has it printed once more.
+        answer = self.expect(r"[$#] \Z|incorrect", 120, nudge="\n")
         assert answer.group() != "incorrect", f"{self._what}: user {user} cannot log in"
         # From here the guest reads lines without echo and without an editor that repaints them.
         # It says so once it does; the quotes keep the echo of this very line from saying it.
         self._type('stty -echo; echo "listen"ing; while IFS= read -r line; do eval "$line"; done\n')
-        self.expect(r"^listening$", 30)
+        self.expect(r"^listening$", 120)
 
-    def run(self, command: str, *, seconds: float = 60, check: bool = True) -> str:
-        """What a command prints, on both outputs, without spaces at its end."""
+    def run(self, command: str, *, seconds: float = 180, check: bool = True) -> str:
+        """What a command prints, on both outputs, without spaces at its end and without what the guest's kernel tells meanwhile."""
         self._commands += 1
         mark = f"mark-{self._commands}"
         self._type(f"{{ {command} ; }} 2>&1; echo '{mark}':$?\n")
         ended = self.expect(rf"^(?P<output>(?:.*\n)*?.*){mark}:(?P<code>\d+)$", seconds)
         assert not check or ended["code"] == "0", f"{self._what}: {command}: code {ended['code']}: {ended['output']}"
-        return ended["output"].strip()
+        return _KERNEL.sub("", ended["output"]).strip()

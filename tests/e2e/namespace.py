@@ -17,9 +17,9 @@ from ansible_collections.playvirt.core.tests.e2e import waiting
 
 Object = clusters.Object
 
-START_SECONDS = 90
-BOOT_SECONDS = 120
-END_SECONDS = 90
+START_SECONDS = 240
+BOOT_SECONDS = 300
+END_SECONDS = 240
 #: a static busybox has a resolver of its own in nslookup alone
 _FETCH = """
 address=$(nslookup "$1" | awk '/^Name/ {found = 1} found && /^Address/ {print $2; exit}')
@@ -32,11 +32,13 @@ class Namespace:
     """A namespace with a name of its own."""
 
     def __init__(self, cluster: clusters.Cluster, story: str) -> None:
-        """Create it; its name begins with the story's."""
+        """Create it, ready for pods; its name begins with the story's."""
         self.cluster = cluster
         start = re.sub(r"[^a-z0-9]+", "-", story.lower()).strip("-")[:40]
         self.name = f"e2e-{start}-{uuid.uuid4().hex[:5]}"
         cluster.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": self.name}})
+        # No pod can be made before its account, which a controller makes.
+        cluster.wait_for("service account", 60, lambda: cluster.find("ServiceAccount", "default", self.name))
 
     def create(self, obj: Mapping[str, Any]) -> Object:
         """The object as created in this namespace."""
@@ -46,7 +48,13 @@ class Namespace:
         """`kubectl apply`."""
         self.kubectl("apply", "-f", "-", stdin=json.dumps(obj))
 
-    def kubectl(self, *arguments: str, stdin: str | None = None, seconds: float = 60, check: bool = True) -> str:
+    def kubectl(
+        self,
+        *arguments: str,
+        stdin: str | None = None,
+        seconds: float = clusters.COMMAND_SECONDS,
+        check: bool = True,
+    ) -> str:
         """What kubectl prints, asked in this namespace."""
         return self.cluster.kubectl("--namespace", self.name, *arguments, stdin=stdin, seconds=seconds, check=check)
 

@@ -11,6 +11,7 @@ import pathlib
 import re
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -37,6 +38,14 @@ class Process:
             os.kill(self.pid, signal.SIGKILL)
         except ProcessLookupError:
             pass
+
+    def age_key(self) -> tuple[int, int]:
+        """Sorts processes by when they were started, those that have ended last; numbers of processes begin anew again and again."""
+        try:
+            told = (_PROC / str(self.pid) / "stat").read_text()
+        except OSError:
+            return sys.maxsize, self.pid
+        return int(told.rpartition(")")[2].split()[19]), self.pid
 
     def network_namespace(self) -> int:
         """The inode number of its network namespace."""
@@ -69,7 +78,7 @@ def pod_processes(pod_uid: str, program: str) -> list[Process]:
             continue
         if f"pod{pod_uid}" in groups.replace("_", "-") and known.search(process.command):
             found.append(process)
-    return sorted(found, key=lambda process: process.pid)
+    return sorted(found, key=Process.age_key)
 
 
 def qemus(namespace: str, name: str) -> list[Process]:

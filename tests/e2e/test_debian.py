@@ -9,7 +9,7 @@ from ansible_collections.playvirt.core.tests.e2e import machines
 from ansible_collections.playvirt.core.tests.e2e import namespace as namespaces
 
 NAME = "debian"
-BOOT_SECONDS = 300
+BOOT_SECONDS = 900
 USER_DATA = """#cloud-config
 hostname: navy
 user: grace

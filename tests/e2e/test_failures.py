@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import pathlib
+from collections.abc import Callable
 
 import pytest
 from ansible_collections.playvirt.core.tests.e2e import cluster as clusters
@@ -26,11 +27,14 @@ def synchronized(namespace: namespaces.Namespace, name: str = NAME) -> clusters.
     return clusters.condition(namespace.instance(name), "Synchronized")
 
 
-def wait_for_message(namespace: namespaces.Namespace) -> str:
-    """The message of Synchronized=False, once it is there."""
-    what = f"condition Synchronized=False of {NAME}"
-    namespace.wait_for(what, 90, lambda: synchronized(namespace).get("status") == "False")
-    return str(synchronized(namespace)["message"])
+def wait_for_message(namespace: namespaces.Namespace, is_expected: Callable[[str], bool]) -> None:
+    """Wait until Synchronized is False with such a message; another trouble may come and go before."""
+
+    def is_told() -> bool:
+        told = synchronized(namespace)
+        return told.get("status") == "False" and is_expected(told["message"])
+
+    namespace.wait_for(f"condition Synchronized=False of {NAME} with the expected message", 240, is_told)
 
 
 @pytest.fixture
@@ -45,7 +49,7 @@ def diskless_image(cluster: clusters.Cluster, tmp_path: pathlib.Path) -> str:
 def test_image_without_disk(namespace: namespaces.Namespace, diskless_image: str) -> None:
     """The instance says in which task it fails and why, and role domain says the same when it is run by hand on the node."""
     namespace.apply(machines.machine(NAME, image=diskless_image))
-    assert wait_for_message(namespace) == NO_DISK
+    wait_for_message(namespace, lambda told: told == NO_DISK)
     assert namespace.phase(NAME) == "Scheduled"
 
     pod = namespace.launcher(NAME)
@@ -55,7 +59,7 @@ def test_image_without_disk(namespace: namespaces.Namespace, diskless_image: str
     obj = {"kind": "VirtualMachineInstance", "metadata": {"name": NAME, "namespace": namespace.name}}
     where = ["--namespace", clusters.INSTALLATION, handler["metadata"]["name"], "--container=virt-handler", "--"]
     play = ["ansible-playbook", "playvirt.core.reconcile", "-e", json.dumps(obj), "-e", "reconcile_role=domain"]
-    done = namespace.cluster.run("kubectl", "exec", *where, *play, seconds=120, check=False)
+    done = namespace.cluster.run("kubectl", "exec", *where, *play, check=False)
     assert done.returncode == 2, done.stdout + done.stderr
     assert NO_DISK in done.stdout
 
@@ -63,9 +67,7 @@ def test_image_without_disk(namespace: namespaces.Namespace, diskless_image: str
 def test_guest_that_fits_nowhere(namespace: namespaces.Namespace) -> None:
     """The machine is ErrorUnschedulable, and the instance has the scheduler's words under the name of the task."""
     namespace.apply(machines.machine(NAME, memory=TOO_MUCH))
-    message = wait_for_message(namespace)
-    assert message.startswith(NO_NODE)
-    assert "Insufficient memory" in message
+    wait_for_message(namespace, lambda told: told.startswith(NO_NODE) and "Insufficient memory" in told)
     scheduled = clusters.condition(namespace.instance(NAME), "PodScheduled")
     assert (scheduled["status"], scheduled["reason"]) == ("False", "Unschedulable")
 
@@ -73,7 +75,7 @@ def test_guest_that_fits_nowhere(namespace: namespaces.Namespace) -> None:
         machine = namespace.find("VirtualMachine", NAME) or {}
         return str((machine.get("status") or {}).get("printableStatus"))
 
-    namespace.wait_for("status ErrorUnschedulable", 30, lambda: status() == "ErrorUnschedulable")
+    namespace.wait_for("status ErrorUnschedulable", 120, lambda: status() == "ErrorUnschedulable")
 
 
 def test_plain_playbook(namespace: namespaces.Namespace, without_controllers: None, tmp_path: pathlib.Path) -> None:
@@ -92,7 +94,7 @@ def test_plain_playbook(namespace: namespaces.Namespace, without_controllers: No
     def is_judged() -> bool:
         return clusters.condition(namespace.find("Pod", name), "PodScheduled").get("status") == "False"
 
-    namespace.wait_for("judgement of the scheduler", 30, is_judged)
+    namespace.wait_for("judgement of the scheduler", 120, is_judged)
 
     done = namespace.cluster.playbook("reconcile", "-e", f"@{manifest}", check=False)
     assert done.returncode == 2, done.stdout + done.stderr

@@ -21,14 +21,14 @@ import pytest
 HERE = pathlib.Path(__file__).parent
 STATE = HERE.parents[1] / ".cluster"
 NAMESPACE = "playvirt-e2e-launcher"
-GUEST_SECONDS = 120
-END_SECONDS = 60
+GUEST_SECONDS = 300
+END_SECONDS = 240
 CAPABILITIES = ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")
 
 
 def kubectl(*arguments: str, stdin: str | None = None, check: bool = True) -> str:
     argv = ["kubectl", "--namespace", NAMESPACE, *arguments]
-    done = subprocess.run(argv, input=stdin, capture_output=True, text=True, timeout=180, check=False)
+    done = subprocess.run(argv, input=stdin, capture_output=True, text=True, timeout=400, check=False)
     assert not check or done.returncode == 0, f"{' '.join(argv)}: {done.stderr}"
     return done.stdout
 
@@ -60,10 +60,11 @@ def render(manifest: str, **values: Any) -> str:
 class Launcher:
     """One launcher pod and its guest."""
 
-    def __init__(self, node: str, *, fence_seconds: int = 60) -> None:
+    def __init__(self, node: str, *, fence_seconds: int = 60, grace_seconds: int = 120) -> None:
         self.uid = str(uuid.uuid4())
         self.name = f"vm-{self.uid[:8]}"
-        values = {"name": self.name, "uid": self.uid, "node": node, "fence_seconds": fence_seconds, **images()}
+        times = {"fence_seconds": fence_seconds, "grace_seconds": grace_seconds}
+        values = {"name": self.name, "uid": self.uid, "node": node, **times, **images()}
         kubectl("apply", "-f", "-", stdin=render("launcher-pod.yaml", **values))
         wait_for("hello of the launcher", GUEST_SECONDS, lambda: self.ask("states"))
 
@@ -110,7 +111,8 @@ class Launcher:
         return next((pid for name, pid in found.items() if name.startswith("qemu-system")), None)
 
     def console(self) -> str:
-        return kubectl("logs", self.name, "-c", "guest-console-log")
+        """What the guest has printed; empty as long as the kubelet has not yet written that the container runs."""
+        return kubectl("logs", self.name, "-c", "guest-console-log", check=False)
 
     def wait_for_login(self) -> None:
         # The prompt itself has no newline yet, and the kubelet logs whole lines: the line above it names the guest.
@@ -132,9 +134,11 @@ def node() -> Iterator[str]:
     """The node that the handler's pod was scheduled to."""
     kubectl("delete", "namespace", NAMESPACE, "--ignore-not-found", "--wait=true")
     kubectl("create", "namespace", NAMESPACE)
+    # No pod can be made before its account, which a controller makes.
+    kubectl("wait", "--for=create", "serviceaccount/default", "--timeout=60s")
     kubectl("create", "configmap", "launcher-node", f"--from-file={HERE / 'launcher_node.py'}")
     kubectl("apply", "-f", "-", stdin=render("launcher-node.yaml", **images()))
-    kubectl("wait", "--for=condition=Ready", "pod/node", "--timeout=120s")
+    kubectl("wait", "--for=condition=Ready", "pod/node", "--timeout=300s")
     yield kubectl("get", "pod", "node", "-o", "jsonpath={.spec.nodeName}")
     kubectl("delete", "namespace", NAMESPACE, "--wait=false")
 
@@ -145,7 +149,9 @@ def test_life_of_a_guest(node: str) -> None:
     launcher.start()
     launcher.wait_for_login()
 
-    assert f"{launcher.name} is a playvirt guest" in launcher.ask("fetch", url="http://10.0.2.2/")
+    # A guest whose first questions for an address got no answer asks again in the background.
+    page = f"{launcher.name} is a playvirt guest"
+    wait_for("page of the guest", GUEST_SECONDS, lambda: page in launcher.ask("fetch", url="http://10.0.2.2/"))
 
     first = launcher.qemu()
     libvirtd = launcher.ask("processes")["libvirtd"]
@@ -199,7 +205,7 @@ def test_killed(node: str, program: str, code: int, reason: str | None) -> None:
 
 
 def test_fence_falls_without_renewals(node: str) -> None:
-    launcher = Launcher(node, fence_seconds=4)
+    launcher = Launcher(node, fence_seconds=10)
     launcher.start()
     launcher.ask("stop_renewing")
     phase, containers = launcher.end()
@@ -210,7 +216,7 @@ def test_fence_falls_without_renewals(node: str) -> None:
 
 
 def test_hanging_guest_is_destroyed_after_its_grace(node: str) -> None:
-    launcher = Launcher(node)
+    launcher = Launcher(node, grace_seconds=10)
     launcher.start()
     launcher.ask("kill", program="qemu-system-x86", signal="SIGSTOP")
     launcher.ask("kill", program="python3", signal="SIGTERM")

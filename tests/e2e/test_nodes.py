@@ -24,7 +24,7 @@ def test_machines_on_every_node(namespace: namespaces.Namespace) -> None:
     for name in names:
         namespace.apply(machines.machine(f"on-{name}", node_selector={"kubernetes.io/hostname": name}))
     for name in names:
-        found = namespace.wait_running(f"on-{name}", seconds=180)
+        found = namespace.wait_running(f"on-{name}", seconds=480)
         assert found["status"]["nodeName"] == name
         assert found["metadata"]["labels"]["kubevirt.io/nodeName"] == name
         assert len(nodes.qemus(namespace.name, f"on-{name}")) == 1
@@ -32,6 +32,7 @@ def test_machines_on_every_node(namespace: namespaces.Namespace) -> None:
     served = f"on-{names[-1]}"
     namespace.create(machines.service("far", app=served, port=80))
     namespace.create(machines.client_pod("near", node=names[0]))
-    namespace.kubectl("wait", "--for=condition=Ready", "pod/near", "--timeout=60s", seconds=70)
-    answer = namespace.wait_for("answer over the nodes", 180, lambda: namespace.fetch("near", "far"))
+    namespace.kubectl("wait", "--for=condition=Ready", "pod/near", "--timeout=180s")
+    seconds = namespaces.BOOT_SECONDS
+    answer = namespace.wait_for("answer over the nodes", seconds, lambda: namespace.fetch("near", "far"))
     assert "is a playvirt guest" in answer

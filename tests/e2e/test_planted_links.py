@@ -29,7 +29,7 @@ def in_handler(cluster: clusters.Cluster, node_name: str, *argv: str) -> subproc
     handlers = cluster.component_pods("virt-handler")
     [handler] = [each for each in handlers if each["spec"]["nodeName"] == node_name]
     where = ["--namespace", clusters.INSTALLATION, handler["metadata"]["name"], "--container=virt-handler", "--"]
-    return cluster.run("kubectl", "exec", *where, *argv, seconds=60, check=False)
+    return cluster.run("kubectl", "exec", *where, *argv, check=False)
 
 
 def test_link_in_place_of_the_libvirt_socket(namespace: namespaces.Namespace) -> None:
@@ -42,9 +42,16 @@ def test_link_in_place_of_the_libvirt_socket(namespace: namespaces.Namespace) ->
     def in_launcher(script: str) -> None:
         namespace.kubectl("exec", pod_name, "--container=compute", "--", "sh", "-euc", script)
 
-    found = in_handler(namespace.cluster, node_name, "python3", "-c", LOOK_UP, pod_uid)
-    status, launcher = json.loads(found.stdout)
-    assert (status, launcher["name"], launcher["domain"]["state"]) == (200, NAME, "running")
+    def look_up() -> clusters.Object | None:
+        """What virt-handler knows of the launcher, once it has heard that the domain runs; that comes after the start."""
+        found = in_handler(namespace.cluster, node_name, "python3", "-c", LOOK_UP, pod_uid)
+        status, launcher = json.loads(found.stdout)
+        if status != 200 or launcher["domain"]["state"] != "running":
+            return None
+        assert launcher["name"] == NAME
+        return dict(launcher)
+
+    launcher = namespace.wait_for("virt-handler hears that the domain runs", 60, look_up)
     arguments = {"pid": launcher["pid"], "pod_uid": pod_uid, "name": f"{namespace.name}_{NAME}", "state": "running"}
     task = ["ansible", "localhost", "-m", "playvirt.core.libvirt_domain", "-a", json.dumps(arguments)]
 

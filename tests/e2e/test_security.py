@@ -108,7 +108,7 @@ def message(namespace: namespaces.Namespace, name: str) -> str:
 
 def wait_for_refusal(namespace: namespaces.Namespace, name: str, pattern: str) -> None:
     """Wait until the instance's condition begins with a match."""
-    namespace.wait_for(f"{name} tells of {pattern!r}", 90, lambda: re.match(pattern, message(namespace, name)))
+    namespace.wait_for(f"{name} tells of {pattern!r}", 240, lambda: re.match(pattern, message(namespace, name)))
 
 
 def check_untouched(directories: list[pathlib.Path]) -> None:
@@ -135,7 +135,7 @@ def pretend(namespace: namespaces.Namespace, plant: str) -> str:
     cluster.create(pod)
     pod_name = pod["metadata"]["name"]
     found = namespace.wait_for(
-        f"node of {pod_name}", 30, lambda: cluster.get("Pod", pod_name, namespace.name)["spec"].get("nodeName")
+        f"node of {pod_name}", 120, lambda: cluster.get("Pod", pod_name, namespace.name)["spec"].get("nodeName")
     )
     status = {"phase": "Scheduled", "nodeName": found}
     namespace.kubectl(
@@ -200,6 +200,6 @@ def test_hello_in_the_name_of_another(namespace: namespaces.Namespace) -> None:
         namespace.kubectl("label", "vmi", NEIGHBOUR, "look=again")
     with taken_over(namespace, "nothing", own, "crashed"):
         # Of its own pod the handler believes it; by then it has also heard what was said before.
-        namespace.wait_for(f"{NAME} is taken for crashed", 60, lambda: namespace.phase(NAME) == "Failed")
+        namespace.wait_for(f"{NAME} is taken for crashed", 180, lambda: namespace.phase(NAME) == "Failed")
     assert namespace.phase(NEIGHBOUR) == "Running"
     assert nodes.qemus(namespace.name, NEIGHBOUR) == before

@@ -6,19 +6,25 @@ exist (test_installation.py).
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 
 import pytest
 from ansible_collections.playvirt.core.plugins.module_utils.api import fencing
 from ansible_collections.playvirt.core.tests.e2e import cluster as clusters
-from ansible_collections.playvirt.core.tests.e2e import machines, nodes
+from ansible_collections.playvirt.core.tests.e2e import components, machines, nodes
 from ansible_collections.playvirt.core.tests.e2e import namespace as namespaces
 
 pytestmark = pytest.mark.full
 
-_MAKE_SECONDS = 300
+_MAKE_SECONDS = 700
+_GONE_SECONDS = 180
 _MANAGED = "app.kubernetes.io/managed-by=playvirt"
-_DEPLOYED = ("Deployment", "DaemonSet", "ServiceAccount", "Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding")
+_DEPLOYED = (
+    *("Deployment", "DaemonSet", "Service", "ServiceAccount", "Secret", "PodDisruptionBudget"),
+    *("Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding"),
+    *("MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"),
+)
 
 
 @pytest.fixture
@@ -31,7 +37,7 @@ def installed_again(cluster: clusters.Cluster) -> Iterator[clusters.Cluster]:
 def install(cluster: clusters.Cluster) -> None:
     """`make install-playvirt`, which waits until everything is deployed."""
     cluster.run("make", "install-playvirt", seconds=_MAKE_SECONDS)
-    cluster.wait_for("playvirt works", 120, cluster.is_ready)
+    cluster.wait_for("playvirt works", 300, cluster.is_ready)
 
 
 def leftovers(cluster: clusters.Cluster) -> list[str]:
@@ -56,7 +62,7 @@ def test_uninstall_keeps_stopped_machines(installed_again: clusters.Cluster, nam
     before = definitions(cluster)
     assert len(before) >= 3
     cluster.run("make", "uninstall-playvirt", seconds=_MAKE_SECONDS)
-    cluster.wait_for("the installation is gone", 60, lambda: not leftovers(cluster))
+    cluster.wait_for("the installation is gone", _GONE_SECONDS, lambda: not leftovers(cluster))
     assert definitions(cluster) == before
     assert namespace.find("VirtualMachine", "kept") is not None
     again = cluster.run("make", "uninstall-playvirt", seconds=_MAKE_SECONDS)
@@ -73,9 +79,10 @@ def test_forced_uninstall_stops_guests(installed_again: clusters.Cluster, namesp
     first = namespace.wait_running("running")["metadata"]["uid"]
     assert len(nodes.qemus(namespace.name, "running")) == 1
     cluster.run("make", "uninstall-playvirt", "FORCE=1", seconds=_MAKE_SECONDS)
-    assert not leftovers(cluster)
+    # virt-operator's own pod ends after the command.
+    cluster.wait_for("the installation is gone", _GONE_SECONDS, lambda: not leftovers(cluster))
     assert namespace.instance("running") is not None
-    left = fencing.FENCE_SECONDS + 15
+    left = fencing.FENCE_SECONDS + 60
     cluster.wait_for("the guest is off", left, lambda: not nodes.qemus(namespace.name, "running"))
     install(cluster)
     namespace.wait_running("running", other_than=first)
@@ -92,8 +99,32 @@ def test_purge_removes_everything(installed_again: clusters.Cluster) -> None:
         cluster.run("make", "uninstall-playvirt", "FORCE=1", "PURGE=1", seconds=_MAKE_SECONDS)
         assert not nodes.qemus(made.name, "doomed")
         assert definitions(cluster) == []
-        cluster.wait_for("the namespace is gone", 60, lambda: cluster.find("Namespace", clusters.INSTALLATION) is None)
+        what = "the namespace is gone"
+        cluster.wait_for(what, _GONE_SECONDS, lambda: cluster.find("Namespace", clusters.INSTALLATION) is None)
         assert leftovers(cluster) == []
         assert made.find_all("Pod") == []
     finally:
         cluster.delete({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": made.name}})
+
+
+def test_uninstall_after_a_removal_by_hand(installed_again: clusters.Cluster, namespace: namespaces.Namespace) -> None:
+    """Where somebody took the KubeVirt away without virt-operator, nobody is left to judge; uninstalling takes the webhooks away.
+
+    Then machines can be made again.
+    """
+    cluster = installed_again
+    components.scale(cluster, "virt-operator", 0)
+    cluster.wait_for("no virt-operator", 90, lambda: not components.pods_of(cluster, "virt-operator"))
+    kubevirt = cluster.get("KubeVirt", "kubevirt", clusters.INSTALLATION)
+    cluster.delete(kubevirt)
+    cluster.patch(kubevirt, {"metadata": {"finalizers": None}})
+    cluster.wait_for("no virt-api", 120, lambda: not components.pods_of(cluster, "virt-api"))
+
+    argv = ("kubectl", "create", "--namespace", namespace.name, "--filename", "-")
+    manifest = json.dumps(machines.machine("made", run_strategy="Halted"))
+    told = cluster.run(*argv, stdin=manifest, check=False)
+    assert told.returncode != 0
+    assert "failed calling webhook" in told.stderr
+    cluster.run("make", "uninstall-playvirt", seconds=_MAKE_SECONDS)
+    cluster.wait_for("the installation is gone", 120, lambda: not leftovers(cluster))
+    cluster.run(*argv, stdin=manifest)

@@ -20,7 +20,7 @@ from ansible_collections.playvirt.core.tests.e2e import namespace as namespaces
 
 NAME = "story"
 PASSWORD = "correct-horse"
-GRACE_SECONDS = 30
+GRACE_SECONDS = 120
 USER_DATA = f"""#cloud-config
 hostname: teller
 user: ada
@@ -51,30 +51,39 @@ def test_cloud_init(running: namespaces.Namespace) -> None:
 
 def test_columns(running: namespaces.Namespace) -> None:
     """`kubectl get vm,vmi` shows name, age and state of both, and address and node of the instance."""
-    running.wait_for("the machine is Ready", 60, lambda: is_ready(running))
-    lines = [line.split() for line in running.kubectl("get", "vm,vmi").splitlines() if line]
     launcher = running.launcher(NAME)
     assert launcher is not None
-    address, node = launcher["status"]["podIP"], launcher["spec"]["nodeName"]
-    assert lines[0] == ["NAME", "AGE", "STATUS", "READY"]
-    assert [*lines[1][:1], *lines[1][2:]] == [f"virtualmachine.kubevirt.io/{NAME}", "Running", "True"]
-    assert lines[2] == ["NAME", "AGE", "PHASE", "IP", "NODENAME", "READY"]
-    expected = [f"virtualmachineinstance.kubevirt.io/{NAME}", "Running", address, node, "True"]
-    assert [*lines[3][:1], *lines[3][2:]] == expected
+    node = launcher["spec"]["nodeName"]
 
+    def reads_as_it_should() -> bool:
+        """The pod's address and readiness come to the instance when the kubelet has told them, which may be after its phase."""
+        pod = running.cluster.get("Pod", launcher["metadata"]["name"], running.name)
+        lines = [line.split() for line in running.kubectl("get", "vm,vmi").splitlines() if line]
+        return len(lines) == 4 and lines == [
+            ["NAME", "AGE", "STATUS", "READY"],
+            [f"virtualmachine.kubevirt.io/{NAME}", lines[1][1], "Running", "True"],
+            ["NAME", "AGE", "PHASE", "IP", "NODENAME", "READY"],
+            [
+                f"virtualmachineinstance.kubevirt.io/{NAME}",
+                lines[3][1],
+                "Running",
+                pod["status"].get("podIP"),
+                node,
+                "True",
+            ],
+        ]
 
-def is_ready(namespace: namespaces.Namespace) -> bool:
-    return clusters.condition(namespace.find("VirtualMachine", NAME), "Ready").get("status") == "True"
+    running.wait_for("the columns", 180, reads_as_it_should)
 
 
 def test_service(running: namespaces.Namespace) -> None:
     """A web server in the guest answers another pod that asks the Service by its name."""
     running.apply(machines.service("web", app=NAME, port=80))
     running.apply(machines.client_pod("client"))
-    running.kubectl("wait", "--for=condition=Ready", "pod/client", "--timeout=60s", seconds=70)
+    running.kubectl("wait", "--for=condition=Ready", "pod/client", "--timeout=180s")
 
-    answer = running.wait_for("answer of the guest", namespaces.BOOT_SECONDS, lambda: running.fetch("client", "web"))
-    assert answer == "teller is a playvirt guest"
+    page = "teller is a playvirt guest"
+    running.wait_for(page, namespaces.BOOT_SECONDS, lambda: running.fetch("client", "web") == page)
 
 
 def test_console_is_in_the_logs(running: namespaces.Namespace) -> None:
@@ -108,7 +117,7 @@ def stop_and_watch(namespace: namespaces.Namespace) -> tuple[float, list[tuple[b
     namespace.set_run_strategy(NAME, "Halted")
     ran_for, seen = 0.0, [(True, True)]
     while seen[-1] != (False, False):
-        assert time.monotonic() < begun + GRACE_SECONDS + 60, f"it does not stop; seen {seen}\n{namespace.explain()}"
+        assert time.monotonic() < begun + GRACE_SECONDS + 240, f"it does not stop; seen {seen}\n{namespace.explain()}"
         is_on = bool(nodes.qemus(namespace.name, NAME))
         is_there = namespace.instance(NAME) is not None
         if not is_there:
@@ -129,15 +138,21 @@ def test_stop_and_start(namespace: namespaces.Namespace) -> None:
     assert pod is not None
     follow = ["kubectl", "logs", "-n", namespace.name, "-f", pod["metadata"]["name"], "-c", "guest-console-log"]
     with subprocess.Popen(follow, stdout=subprocess.PIPE, text=True, env=namespace.cluster.environment) as log:
-        ran_for, seen = stop_and_watch(namespace)
-        printed, _ = log.communicate(timeout=30)
+        assert log.stdout is not None
+        try:
+            assert log.stdout.readline(), "the log is followed before there is nothing to follow any more"
+            ran_for, seen = stop_and_watch(namespace)
+            printed, _ = log.communicate(timeout=120)
+        finally:
+            log.kill()
 
-    assert seen == [(True, True), (False, True), (False, False)]
+    # An instance that goes right after QEMU may be gone in the first sample without QEMU.
+    assert seen in ([(True, True), (False, True), (False, False)], [(True, True), (False, False)])
     assert ran_for < GRACE_SECONDS
     assert "Power down" in printed
     reasons = [event["reason"] for event in namespace.find_all("Event") if event["involvedObject"]["name"] == NAME]
     assert "ShuttingDown" in reasons
-    namespace.wait_for("status Stopped", 30, lambda: printable_status(namespace) == "Stopped")
+    namespace.wait_for("status Stopped", 120, lambda: printable_status(namespace) == "Stopped")
 
     namespace.set_run_strategy(NAME, "Always")
     second = namespace.wait_running(NAME, other_than=first["metadata"]["uid"])
@@ -175,5 +190,6 @@ def test_delete(namespace: namespaces.Namespace) -> None:
     namespace.wait_gone("Pod", pod["metadata"]["name"])
     assert nodes.qemus(namespace.name, NAME) == []
     assert [program for program in nodes.PROGRAMS if nodes.pod_processes(uid, program)] == []
-    namespace.wait_for("directory of the pod is gone", 60, lambda: not node.pod_directory(uid).exists())
-    namespace.wait_for("network namespace is gone", 60, lambda: network not in node.network_namespaces())
+    seconds = namespaces.END_SECONDS
+    namespace.wait_for("directory of the pod is gone", seconds, lambda: not node.pod_directory(uid).exists())
+    namespace.wait_for("network namespace is gone", seconds, lambda: network not in node.network_namespaces())

@@ -17,6 +17,7 @@ import datetime
 import json
 import os
 import pathlib
+import random
 import signal
 import socket
 import ssl
@@ -32,10 +33,12 @@ import yaml
 from ansible_collections.playvirt.core.plugins.module_utils.cluster import pki
 
 ROOT = pathlib.Path(__file__).parents[2]
-START_SECONDS = 90.0
+START_SECONDS = 240.0
 ADMIN = "admin"
 _ETCD = pathlib.Path("/usr/bin/etcd")
 _LAST_LINES = 20
+#: below those of outgoing connections and of NodePorts, above those of the embedded cluster
+_PORTS = range(24000, 30000)
 
 
 class APIServerError(Exception):
@@ -115,7 +118,7 @@ class BareAPIServer:
         self._extra_flags = extra_flags
         self._tokens = {user: f"token-of-{user}" for user in (ADMIN, *users)}
         self._programs = find_programs()
-        self._ports = _free_ports(3)
+        self._ports = free_ports(3)
         self._write_files()
         self._tls = ssl.create_default_context(cafile=str(folder / "ca.crt"))
         self._etcd = _Program("etcd", self._etcd_arguments(), folder / "etcd.log")
@@ -206,7 +209,7 @@ class BareAPIServer:
         *,
         user: str = ADMIN,
         content_type: str = "application/json",
-        timeout: float = 30.0,
+        timeout: float = 120.0,
     ) -> Any:
         """One request by hand; returns the decoded JSON, or the text where it is none. Raises APIServerError, OSError."""
         headers = {"Authorization": f"Bearer {self._tokens[user]}", "Content-Type": content_type}
@@ -241,7 +244,7 @@ class BareAPIServer:
                 raise
         return str(crd["metadata"]["name"])
 
-    def wait_crd(self, name: str, seconds: float = 30.0) -> None:
+    def wait_crd(self, name: str, seconds: float = 120.0) -> None:
         """Wait until a CRD is Established and a list of it is answered in every served version."""
         deadline = time.monotonic() + seconds
         while True:
@@ -358,12 +361,16 @@ rules:
 """
 
 
-def _free_ports(count: int) -> list[int]:
-    with contextlib.ExitStack() as held:
-        sockets = [held.enter_context(socket.socket()) for _ in range(count)]
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [one.getsockname()[1] for one in sockets]
+def free_ports(count: int) -> list[int]:
+    """Ports of loopback on which nobody listens, and which the kernel gives to nobody who connects somewhere: they stay free until they are used."""
+    found: list[int] = []
+    for port in random.sample(_PORTS, len(_PORTS)):
+        with socket.socket() as one, contextlib.suppress(OSError):
+            one.bind(("127.0.0.1", port))
+            found.append(port)
+        if len(found) == count:
+            return found
+    raise APIServerError(f"no {count} ports of {_PORTS} are free")
 
 
 @contextlib.contextmanager

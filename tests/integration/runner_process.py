@@ -13,7 +13,6 @@ import os
 import pathlib
 import re
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -248,7 +247,7 @@ class RunnerProcess:
                 self.signal(signal.SIGCONT)
                 self.signal(signal.SIGTERM)
         try:
-            return self.wait(45)
+            return self.wait(90)
         except subprocess.TimeoutExpired:
             self._process.kill()
             return self.wait()
@@ -256,7 +255,7 @@ class RunnerProcess:
     def get(self, path: str) -> tuple[int, str]:
         """Ask its health port: status and text; (0, reason) where it does not answer."""
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self._port}{path}", timeout=10) as answer:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self._port}{path}", timeout=30) as answer:
                 return answer.status, answer.read().decode()
         except urllib.error.HTTPError as error:
             with error:
@@ -311,9 +310,7 @@ class Setting:
             (place / part).mkdir(parents=True, exist_ok=True)
         watches = place / "watches.yaml"
         watches.write_text(watch_list)
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
+        (port,) = bare_api_server.free_ports(1)
         kept = {variable: os.environ[variable] for variable in ("PATH", "PYTHONPATH") if variable in os.environ}
         environment = {
             **kept,

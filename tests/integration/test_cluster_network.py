@@ -54,7 +54,7 @@ def test_a_node_is_connected_and_its_pods_are_routed_to_it() -> None:
         while [ "$(readlink /proc/$node/ns/net)" = "$(readlink /proc/self/ns/net)" ]; do :; done
         network up pvtest 100.99 20999 $node >/dev/null
         nsenter --target $node --net ip -oneline -4 address show eth0
-        nsenter --target $node --net busybox ping -c 1 -W 2 100.99.0.1 >/dev/null && echo reached
+        nsenter --target $node --net busybox ping -c 1 -W 10 100.99.0.1 >/dev/null && echo reached
         ip route show 100.99.128.0/24
         network up pvtest 100.99 20999 $node
         network cut pvtest 1

@@ -35,7 +35,7 @@ STOPPED = textwrap.dedent("""
             found.live_until(lease.boot_time() + 1)
         await found.close()
 
-    asyncio.run(main())
+    asyncio.run(asyncio.wait_for(main(), 240))
 """)
 
 
@@ -49,18 +49,18 @@ KILLED = textwrap.dedent("""
         async with engines.started("inline-2.21") as found:
             job = engine.Job(role="misbehaving", extra_vars={"how": "hang_with_child"}, engine=sys.argv[1])
             asyncio.create_task(found.run(job, lambda task: None))
-            await engines.until(lambda: engines.running_below(os.getpid(), "/bin/sleep"), 60)
+            await engines.until(lambda: engines.running_below(os.getpid(), "/bin/sleep"))
             print(*surroundings.descendants(os.getpid()), flush=True)
             if sys.argv[2] == "stopped":
                 os.kill(found.pids[0], signal.SIGSTOP)
                 os.kill(os.getpid(), signal.SIGSTOP)
             os.kill(os.getpid(), signal.SIGKILL)
 
-    asyncio.run(main())
+    asyncio.run(asyncio.wait_for(main(), 240))
 """)
 
 
-def controller(program: str, *arguments: str, seconds: float = 15) -> tuple[int, list[int]]:
+def controller(program: str, *arguments: str, seconds: float = 60) -> tuple[int, list[int]]:
     """Run one, and kill it that long after it told what it has to tell; returns its exit code and what it told, the ids of processes."""
     command = ["setpriv", "--pdeathsig", "KILL", sys.executable, "-c", program, *arguments]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
@@ -78,7 +78,7 @@ def controller(program: str, *arguments: str, seconds: float = 15) -> tuple[int,
 
 
 def assert_gone(pids: list[int]) -> None:
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 30
     while any(alive(pid) for pid in pids) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert not [pid for pid in pids if alive(pid)]

@@ -82,7 +82,7 @@ def play(tmp_path: pathlib.Path, *, as_process: bool) -> tuple[list[dict[str, An
     }
     program = str(pathlib.Path(sys.executable).parent / "ansible-playbook")
     command = [program, "-vvv", "-i", "localhost,", "-c", "local", "-e", f"@{variables}", str(playbook)]
-    ended = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    ended = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=400, check=False)
     assert ended.returncode == 0, ended.stdout + ended.stderr
     return json.loads(out.read_text()), ended.stdout + ended.stderr
 

@@ -99,7 +99,8 @@ class WorkerPool:
 
     def _note(self, ready: Mapping[str, Any]) -> None:
         self.fits = bool(ready["inline"])
-        LOG.info("engine ready", extra=log.fields(ansible=ready["ansible"], inline=self.fits, zygote=self._zygote.pid))
+        told = {"ansible": ready["ansible"], "inline": self.fits, "misfits": ready["misfits"]}
+        LOG.info("engine ready", extra=log.fields(**told, zygote=self._zygote.pid))
         if not self.fits:
             LOG.warning("this ansible-core does not fit inline tasks; tasks are forked", extra=log.fields(**ready))
 

@@ -2,7 +2,7 @@
 
 Started by `engine.py` as `python -m ...images.runner.engine.zygote --control FD --role NAME... --playbook PATH...`, before anything else. On the control
 socket (unix, SOCK_SEQPACKET, one JSON object per packet) comes in {"spawn": N, "cold": bool} with two descriptors (the worker's
-connection, its standard error), {"kill": N} and {"until": T}; goes out {"ready": {"inline", "ansible", "errors": {NAME: error}}},
+connection, its standard error), {"kill": N} and {"until": T}; goes out {"ready": {"inline", "misfits", "ansible", "errors": {NAME: error}}},
 {"spawned": {"id", "pid"}}, {"exited": {"id", "status"}}. It ends, and everything below it, when the control socket is closed.
 
 T is a moment of CLOCK_BOOTTIME: when it has passed without a later one, the controller has lost its lease without noticing (it is stopped), and
@@ -220,6 +220,7 @@ def load(roles: list[str], playbooks: list[str]) -> tuple[Any, HostStarter, dict
         del sys.modules[name]
     from ansible_collections.playvirt.core.images.runner.engine import (
         compiled_templates,
+        core_shortcuts,
         inline_tasks,
         play,
         warm_modules,
@@ -228,6 +229,7 @@ def load(roles: list[str], playbooks: list[str]) -> tuple[Any, HostStarter, dict
 
     play.configure()
     compiled_templates.install()
+    misfits = core_shortcuts.install()
     runner = play.PlayRunner()
     errors: dict[str, str] = {}
     for read, names in ((runner.preload, roles), (runner.preload_playbook, playbooks)):
@@ -238,7 +240,7 @@ def load(roles: list[str], playbooks: list[str]) -> tuple[Any, HostStarter, dict
                 errors[name] = str(error)
     host = HostStarter(list(AnsibleCollectionConfig.collection_paths))
     warm_modules.install(host.asking)
-    ready = {"inline": inline_tasks.install(), "ansible": ansible.__version__, "errors": errors}
+    ready = {"inline": inline_tasks.install(), "misfits": misfits, "ansible": ansible.__version__, "errors": errors}
     return runner, host, ready
 
 

@@ -180,7 +180,7 @@ class ZygoteProcess:
         self._control = ours
 
     async def ready(self) -> dict[str, Any]:
-        """Wait for its imports: {"inline": bool, "ansible": version, "errors": {name: error}}.
+        """Wait for its imports: {"inline": bool, "misfits": [name], "ansible": version, "errors": {name: error}}.
 
         Raises RuntimeError when it ended instead.
         """

@@ -1,24 +1,30 @@
 """/healthz, /readyz and /metrics on one port.
 
 In: named checks, functions that return None or what is wrong. Out: 200 or 503 with one line per check. /healthz asks those whose failure only a
-restart cures, /readyz all of them; a replica that waits for the lease is not ready and says "standby". Called by `__main__.py`.
+restart cures, /readyz all of them; a replica that waits for the lease is not ready and says "standby". Called by the runner and by virt-api.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Protocol
 
 from aiohttp import web
 
-from . import metrics as metrics_file
-
 Check = Callable[[], str | None]
+
+
+class Exposition(Protocol):
+    """A process's metrics."""
+
+    def render(self) -> bytes:
+        """The exposition format's text."""
 
 
 class Health:
     """The checks and the server."""
 
-    def __init__(self, metrics: metrics_file.Metrics) -> None:
+    def __init__(self, metrics: Exposition) -> None:
         self._metrics = metrics
         self._live: dict[str, Check] = {}
         self._ready: dict[str, Check] = {}

@@ -38,7 +38,11 @@ KUBEVIRT = "kubevirt.io/v1"
 _TABLE = (
     Resource(KUBEVIRT, "VirtualMachine", "virtualmachines"),
     Resource(KUBEVIRT, "VirtualMachineInstance", "virtualmachineinstances"),
+    Resource(KUBEVIRT, "VirtualMachineInstanceReplicaSet", "virtualmachineinstancereplicasets"),
+    Resource(KUBEVIRT, "VirtualMachineInstancePreset", "virtualmachineinstancepresets"),
+    Resource(KUBEVIRT, "VirtualMachineInstanceMigration", "virtualmachineinstancemigrations"),
     Resource(KUBEVIRT, "KubeVirt", "kubevirts"),
+    Resource("migrations.kubevirt.io/v1alpha1", "MigrationPolicy", "migrationpolicies", namespaced=False),
     Resource("v1", "Pod", "pods"),
     Resource("v1", "Event", "events"),
     Resource("v1", "Node", "nodes", namespaced=False),
@@ -57,10 +61,30 @@ _TABLE = (
     Resource("rbac.authorization.k8s.io/v1", "ClusterRole", "clusterroles", namespaced=False),
     Resource("rbac.authorization.k8s.io/v1", "ClusterRoleBinding", "clusterrolebindings", namespaced=False),
     Resource("scheduling.k8s.io/v1", "PriorityClass", "priorityclasses", namespaced=False),
+    Resource(
+        "admissionregistration.k8s.io/v1",
+        "ValidatingWebhookConfiguration",
+        "validatingwebhookconfigurations",
+        namespaced=False,
+    ),
+    Resource(
+        "admissionregistration.k8s.io/v1",
+        "MutatingWebhookConfiguration",
+        "mutatingwebhookconfigurations",
+        namespaced=False,
+    ),
     Resource("apiextensions.k8s.io/v1", "CustomResourceDefinition", "customresourcedefinitions", namespaced=False),
 )
 
-RESOURCES = {(resource.api_version, resource.kind): resource for resource in _TABLE}
+#: the same in the versions that are served beside the stored one; who asks for a kind without a version gets the stored one, which comes first
+_OLDER = tuple(
+    Resource(f"kubevirt.io/{version}", stored.kind, stored.plural)
+    for stored in _TABLE
+    if stored.api_version == KUBEVIRT
+    for version in ("v1alpha3", *(["v1alpha1"] if stored.kind == "VirtualMachine" else []))
+)
+
+RESOURCES = {(resource.api_version, resource.kind): resource for resource in (*_TABLE, *_OLDER)}
 
 
 def resource(api_version: str, kind: str) -> Resource:

@@ -6,7 +6,7 @@ In: the string (or number) as it stands in a manifest. Out: an exact Decimal, or
 from __future__ import annotations
 
 import re
-from decimal import ROUND_CEILING, Decimal
+from decimal import ROUND_CEILING, Decimal, DecimalException
 
 from ansible_collections.playvirt.core.plugins.module_utils.api import errors
 
@@ -34,8 +34,12 @@ _QUANTITY = re.compile(r"^([+-]?(?:\d+\.?\d*|\.\d+))(?:([eE][+-]?\d+)|([numkMGTP
 PATTERN = r"^[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+|[numkMGTPE]|[KMGTPE]i)?$"
 
 
+#: Kubernetes holds no larger number, and takes what is smaller than the smallest for it
+LARGEST, SMALLEST = Decimal(2**63 - 1), Decimal("1e-9")
+
+
 def parse(text: str | int | float, *, field: str = "") -> Decimal:
-    """The exact value of a quantity.
+    """The exact value of a quantity, capped as apimachinery caps it: `1e999999999` must not become a number of a billion digits.
 
     Raises InvalidObject naming the field and the text where it is none.
     """
@@ -46,9 +50,16 @@ def parse(text: str | int | float, *, field: str = "") -> Decimal:
             field=field,
         )
     number, exponent, suffix = match.groups()
-    if exponent:
-        return Decimal(number + exponent)
-    return Decimal(number) * _FACTORS[suffix or ""]
+    try:
+        return _capped(Decimal(number + exponent) if exponent else Decimal(number) * _FACTORS[suffix or ""])
+    except DecimalException as error:
+        raise errors.InvalidObject(f"{field or 'quantity'} '{text}' is out of range", field=field) from error
+
+
+def _capped(value: Decimal) -> Decimal:
+    if value.copy_abs() >= LARGEST:
+        return LARGEST.copy_sign(value)
+    return SMALLEST.copy_sign(value) if value and value.copy_abs() < SMALLEST else value
 
 
 def parse_bytes(text: str | int | float, *, field: str = "") -> int:

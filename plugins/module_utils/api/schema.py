@@ -6,7 +6,7 @@ strict validation. Out: plain dicts for a CustomResourceDefinition.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.playvirt.core.plugins.module_utils.api import quantity
@@ -14,6 +14,7 @@ from ansible_collections.playvirt.core.plugins.module_utils.api import quantity
 Schema = dict[str, Any]
 
 DNS_LABEL = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
+DURATION = r"^(0|([0-9]+(\.[0-9]+)?(ns|us|µs|ms|s|m|h))+)$"
 
 
 def string(description: str, **rules: Any) -> Schema:
@@ -29,6 +30,16 @@ def enum(description: str, *values: str, **rules: Any) -> Schema:
 def integer(description: str, **rules: Any) -> Schema:
     """A whole number (64 bit)."""
     return {"type": "integer", "format": "int64", "description": description, **rules}
+
+
+def int32(description: str, **rules: Any) -> Schema:
+    """A whole number (32 bit)."""
+    return {"type": "integer", "format": "int32", "description": description, **rules}
+
+
+def number(description: str, **rules: Any) -> Schema:
+    """A number that need not be whole."""
+    return {"type": "number", "description": description, **rules}
 
 
 def boolean(description: str, **rules: Any) -> Schema:
@@ -51,6 +62,20 @@ def resource_quantity(description: str) -> Schema:
     }
 
 
+def int_or_string(description: str) -> Schema:
+    """A whole number or a name, such as a port."""
+    return {
+        "x-kubernetes-int-or-string": True,
+        "anyOf": [{"type": "integer"}, {"type": "string"}],
+        "description": description,
+    }
+
+
+def duration(description: str) -> Schema:
+    """A length of time as Go writes it: `24h`, `1m30s`."""
+    return {"type": "string", "description": description, "pattern": DURATION}
+
+
 def obj(description: str, properties: Mapping[str, Schema] | None = None, *, required: Sequence[str] = ()) -> Schema:
     """An object with named fields."""
     schema: Schema = {"type": "object", "description": description}
@@ -66,12 +91,52 @@ def mapping(description: str, values: Schema) -> Schema:
     return {"type": "object", "description": description, "additionalProperties": values}
 
 
-def array(description: str, items: Schema, *, key: str | None = None, **rules: Any) -> Schema:
-    """A list; with `key`, a list map keyed by that field, so that server-side apply merges by it."""
+def strings_by_name(description: str) -> Schema:
+    """An object of free keys with strings: labels, a node selector."""
+    return mapping(description, {"type": "string"})
+
+
+def quantities(description: str) -> Schema:
+    """Amounts of resources by the resource's name."""
+    amount = resource_quantity("")
+    del amount["description"]
+    return mapping(description, amount)
+
+
+def array(description: str, items: Schema, *, key: str | Sequence[str] = (), **rules: Any) -> Schema:
+    """A list, which server-side apply replaces as a whole; with `key`, a list map that it merges by these fields."""
     schema: Schema = {"type": "array", "description": description, "items": items, **rules}
     if key:
-        schema |= {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": [key]}
+        keys = [key] if isinstance(key, str) else list(key)
+        schema |= {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": keys}
     return schema
+
+
+def strings(description: str, *, unique: bool = False, values: Sequence[str] = ()) -> Schema:
+    """A list of strings; `unique` makes it a set, `values` are the only ones allowed."""
+    items: Schema = {"type": "string", **({"enum": list(values)} if values else {})}
+    return array(description, items, **({"x-kubernetes-list-type": "set"} if unique else {}))
+
+
+def described(schema: Schema, description: str) -> Schema:
+    """The same type under another description: for a field whose use says more than its type."""
+    return {**schema, "description": description}
+
+
+def changed(schema: Schema, path: str, change: Callable[[Schema], Schema]) -> Schema:
+    """A copy of a type with another sub-schema at `path` (`domain.devices.disks[]`); what is not on the path is shared.
+
+    Raises KeyError where the path leads nowhere.
+    """
+    if not path:
+        return change(schema)
+    name, _, rest = path.partition(".")
+    if name.endswith("[]"):
+        listed = schema["properties"][name[:-2]]
+        inner = {**listed, "items": changed(listed["items"], rest, change)}
+    else:
+        inner = changed(schema["properties"][name], rest, change)
+    return {**schema, "properties": {**schema["properties"], name.removesuffix("[]"): inner}}
 
 
 def condition_list() -> Schema:
@@ -90,4 +155,5 @@ def condition_list() -> Schema:
             },
             required=("type", "status"),
         ),
+        key="type",
     )

@@ -2,7 +2,7 @@
 """Certificate authorities, certificates and key pairs as PEM text.
 
 In: what a certificate is for, and the time. Out: PEM bytes; nothing is read or written here. All keys are ECDSA P-256.
-Called by: module cluster_pki.
+Called by: modules cluster_pki and component_certificates.
 """
 
 from __future__ import annotations
@@ -82,6 +82,33 @@ def new_key_pair() -> tuple[bytes, bytes]:
 def lasts(certificate: bytes, *, now: datetime.datetime, days: int) -> bool:
     """Return whether a PEM certificate is still good for that many days."""
     return x509.load_pem_x509_certificate(certificate).not_valid_after_utc - now > datetime.timedelta(days=days)
+
+
+def find_dates(certificate: bytes) -> tuple[datetime.datetime, datetime.datetime] | None:
+    """Return since when and until when a PEM certificate is good; None where it is no certificate."""
+    try:
+        found = x509.load_pem_x509_certificate(certificate)
+    except ValueError:
+        return None
+    return found.not_valid_before_utc + _SKEW, found.not_valid_after_utc
+
+
+def belong_together(certificate: bytes, key: bytes) -> bool:
+    """Return whether a PEM private key is that of a PEM certificate."""
+    try:
+        public = serialization.load_pem_private_key(key, password=None).public_key()
+        return public == x509.load_pem_x509_certificate(certificate).public_key()
+    except (ValueError, TypeError, exceptions.UnsupportedAlgorithm):
+        return False
+
+
+def split(bundle: bytes) -> list[bytes]:
+    """Return the PEM certificates that stand one after the other; none where one of them is none."""
+    try:
+        found = x509.load_pem_x509_certificates(bundle) if bundle.strip() else []
+    except ValueError:
+        return []
+    return [certificate.public_bytes(serialization.Encoding.PEM) for certificate in found]
 
 
 def says(certificate: bytes, request: Request, authority: Pair) -> bool:

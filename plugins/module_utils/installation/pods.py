@@ -1,4 +1,4 @@
-"""What the pods of virt-operator, virt-controller and virt-handler have in common: they run the runner.
+"""What the pods of virt-operator, virt-controller and virt-handler have in common: they run the runner. Some of it serves virt-api too.
 
 In: settings, the component's name, what is special about it. Out: parts of a pod template. Called by the file of each component.
 """
@@ -64,7 +64,8 @@ def election(name: str) -> list[str]:
     return ["--leader-elect", "--lease-name", name]
 
 
-def _probe(path: str, *, period_seconds: int, failures: int, timeout_seconds: int = 5) -> dict[str, Any]:
+def probe(path: str, *, period_seconds: int, failures: int, timeout_seconds: int = 5) -> dict[str, Any]:
+    """A probe of the health port."""
     return {
         "httpGet": {"path": path, "port": "health", "scheme": "HTTP"},
         "periodSeconds": period_seconds,
@@ -103,9 +104,9 @@ def runner_container(
             *(dict(entry) for entry in component.environment),
         ],
         "ports": [{"name": "health", "containerPort": HEALTH_PORT, "protocol": "TCP"}],
-        "startupProbe": _probe("/healthz", period_seconds=1, failures=180),
-        "livenessProbe": _probe("/healthz", period_seconds=20, failures=3, timeout_seconds=10),
-        "readinessProbe": _probe("/readyz", period_seconds=2, failures=2),
+        "startupProbe": probe("/healthz", period_seconds=1, failures=180),
+        "livenessProbe": probe("/healthz", period_seconds=20, failures=3, timeout_seconds=10),
+        "readinessProbe": probe("/readyz", period_seconds=2, failures=2),
         "resources": {"requests": {"cpu": "10m", "memory": component.memory}},
         "securityContext": dict(security_context),
         "terminationMessagePolicy": "FallbackToLogsOnError",

@@ -1,6 +1,6 @@
 """Who of playvirt may do what: the smallest rules with which each component works.
 
-In: the namespace. Out: ServiceAccount, ClusterRole, Role and their bindings of a component. virt-operator creates those of virt-controller and
+In: the namespace. Out: ServiceAccount, ClusterRole, Role and their bindings of a component. virt-operator creates those of virt-api, virt-controller and
 virt-handler, and Kubernetes lets nobody grant what he does not hold: so its own rules contain theirs, from the same lists.
 """
 
@@ -9,12 +9,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ansible_collections.playvirt.core.plugins.module_utils.installation import pods
+from ansible_collections.playvirt.core.plugins.module_utils.installation import certificates, pods
 
 RBAC = "rbac.authorization.k8s.io"
 READ = ("get", "list", "watch")
-CONTROLLER, HANDLER, OPERATOR = "kubevirt-controller", "kubevirt-handler", "kubevirt-operator"
-_COMPONENTS = {CONTROLLER: "virt-controller", HANDLER: "virt-handler", OPERATOR: "virt-operator"}
+API, CONTROLLER, HANDLER, OPERATOR = (
+    "kubevirt-apiserver",
+    "kubevirt-controller",
+    "kubevirt-handler",
+    "kubevirt-operator",
+)
+_COMPONENTS = {API: "virt-api", CONTROLLER: "virt-controller", HANDLER: "virt-handler", OPERATOR: "virt-operator"}
 
 Rule = dict[str, Any]
 
@@ -49,6 +54,20 @@ def controller_rules() -> list[Rule]:
     ]
 
 
+def api_rules() -> list[Rule]:
+    """virt-api, in every namespace: presets to merge, and for migrations the instance and its other migrations."""
+    return [
+        rule("kubevirt.io", ["virtualmachineinstancepresets"], READ),
+        rule("kubevirt.io", ["virtualmachineinstances"], ["get"]),
+        rule("kubevirt.io", ["virtualmachineinstancemigrations"], ["list"]),
+    ]
+
+
+def api_namespace_rules() -> list[Rule]:
+    """virt-api, in the installation's namespace: its settings."""
+    return [rule("kubevirt.io", ["kubevirts"], READ)]
+
+
 def handler_rules() -> list[Rule]:
     """virt-handler, in every namespace: status of instances, launcher pods to read, labels and devices of its node, Events."""
     return [
@@ -63,29 +82,48 @@ def handler_rules() -> list[Rule]:
 
 def operator_rules() -> list[Rule]:
     """virt-operator, in every namespace: the installation's object, the cluster roles it makes, and what these contain."""
-    granted = [CONTROLLER, HANDLER]
+    granted, webhooks = [API, CONTROLLER, HANDLER], ["virt-api-mutator", "virt-api-validator"]
+    configurations = ["mutatingwebhookconfigurations", "validatingwebhookconfigurations"]
+    registration = "admissionregistration.k8s.io"
     return [
         rule("kubevirt.io", ["kubevirts"], [*READ, "patch", "update"]),
         rule("kubevirt.io", ["kubevirts/status"], ["get", "patch", "update"]),
         rule("kubevirt.io", ["kubevirts/finalizers"], ["update"]),
         rule(RBAC, ["clusterroles", "clusterrolebindings"], [*READ, "create"]),
         rule(RBAC, ["clusterroles", "clusterrolebindings"], ["patch", "update", "delete"], names=granted),
+        rule(registration, configurations, [*READ, "create"]),
+        rule(registration, configurations, ["patch", "update", "delete"], names=webhooks),
+        rule(
+            "apiextensions.k8s.io",
+            ["customresourcedefinitions"],
+            [*READ, "patch"],
+            names=["virtualmachines.kubevirt.io"],
+        ),
         *controller_rules(),
         *(entry for entry in handler_rules() if entry not in controller_rules()),
+        *api_rules(),
     ]
 
 
 def operator_namespace_rules() -> list[Rule]:
     """virt-operator, in the installation's namespace: what it deploys there."""
     change = ("patch", "update", "delete")
+    secrets = [certificates.AUTHORITY_SECRET, certificates.SERVING_SECRET]
     return [
+        rule("", ["secrets"], ["create"]),
+        rule("", ["secrets"], [*READ, *change], names=secrets),
+        rule("", ["services"], [*READ, "create"]),
+        rule("", ["services"], change, names=["virt-api"]),
+        rule("policy", ["poddisruptionbudgets"], [*READ, "create"]),
+        rule("policy", ["poddisruptionbudgets"], change, names=["virt-api"]),
+        *api_namespace_rules(),
         rule("", ["serviceaccounts"], [*READ, "create"]),
-        rule("", ["serviceaccounts"], change, names=[CONTROLLER, HANDLER]),
+        rule("", ["serviceaccounts"], change, names=[API, CONTROLLER, HANDLER]),
         rule("apps", ["deployments", "daemonsets"], [*READ, "create"]),
-        rule("apps", ["deployments"], change, names=["virt-controller"]),
+        rule("apps", ["deployments"], change, names=["virt-api", "virt-controller"]),
         rule("apps", ["daemonsets"], change, names=["virt-handler"]),
         rule(RBAC, ["roles", "rolebindings"], [*READ, "create"]),
-        rule(RBAC, ["roles", "rolebindings"], change, names=[CONTROLLER]),
+        rule(RBAC, ["roles", "rolebindings"], change, names=[API, CONTROLLER]),
         *election_rules("virt-operator"),
         *election_rules("virt-controller"),
         rule("coordination.k8s.io", ["leases"], ["list", "watch"], names=["virt-controller"]),
@@ -122,8 +160,11 @@ def render_grant(account: str, namespace: str, rules: Sequence[Rule], *, everywh
 
 
 def render_component_rbac(namespace: str) -> list[dict[str, Any]]:
-    """Everything that virt-controller and virt-handler need, in the order in which it is applied."""
+    """Everything that virt-api, virt-controller and virt-handler need, in the order in which it is applied."""
     return [
+        render_account(API, namespace),
+        *render_grant(API, namespace, api_rules(), everywhere=True),
+        *render_grant(API, namespace, api_namespace_rules(), everywhere=False),
         render_account(CONTROLLER, namespace),
         render_account(HANDLER, namespace),
         *render_grant(CONTROLLER, namespace, controller_rules(), everywhere=True),

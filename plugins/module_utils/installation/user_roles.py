@@ -11,18 +11,23 @@ from typing import Any
 
 from ansible_collections.playvirt.core.plugins.module_utils.installation import pods, rbac
 
-_KINDS = ("virtualmachines", "virtualmachineinstances")
+_KINDS = (
+    "virtualmachines",
+    "virtualmachineinstances",
+    "virtualmachineinstancepresets",
+    "virtualmachineinstancereplicasets",
+)
+#: migrations are for administrators of the cluster to ask for; everybody may look
+_LOOK = ("virtualmachineinstancemigrations",)
 _EDIT = ("get", "list", "watch", "create", "update", "patch", "delete")
 
 
-def _cluster_role(
-    name: str, verbs: Sequence[str], resources: Sequence[str], labels: Mapping[str, str]
-) -> dict[str, Any]:
+def _cluster_role(name: str, rules: Sequence[rbac.Rule], labels: Mapping[str, str]) -> dict[str, Any]:
     return {
         "apiVersion": f"{rbac.RBAC}/v1",
         "kind": "ClusterRole",
         "metadata": {"name": f"kubevirt.io:{name}", "labels": {**pods.labels("virt-operator"), **labels}},
-        "rules": [rbac.rule("kubevirt.io", resources, verbs)],
+        "rules": list(rules),
     }
 
 
@@ -30,9 +35,10 @@ def render_user_roles() -> list[dict[str, Any]]:
     """kubevirt.io:admin, :edit, :view, and :default with its binding to everybody who is logged in."""
 
     def aggregated(name: str, verbs: Sequence[str]) -> dict[str, Any]:
-        return _cluster_role(name, verbs, _KINDS, {f"{rbac.RBAC}/aggregate-to-{name}": "true"})
+        rules = [rbac.rule("kubevirt.io", _KINDS, verbs), rbac.rule("kubevirt.io", _LOOK, rbac.READ)]
+        return _cluster_role(name, rules, {f"{rbac.RBAC}/aggregate-to-{name}": "true"})
 
-    default = _cluster_role("default", ("get", "list"), ("kubevirts",), {})
+    default = _cluster_role("default", [rbac.rule("kubevirt.io", ("kubevirts",), ("get", "list"))], {})
     binding = {
         "apiVersion": f"{rbac.RBAC}/v1",
         "kind": "ClusterRoleBinding",

@@ -1,4 +1,4 @@
-"""Whether a component of the installation works: virt-controller by its Lease, virt-handler by its DaemonSet.
+"""Whether a component of the installation works: virt-api by its Deployment, virt-controller by its Lease, virt-handler by its DaemonSet.
 
 In: the component's objects as read, its pods. Out: a sentence about what is missing, or None where it works at the version wanted. The sentence names
 the pod's own trouble (an image that cannot be pulled, a container that crashes), since that is what a person has to look at.
@@ -77,6 +77,18 @@ def controller_problem(
     if pod_parts.template_hash(pod) != pod_parts.template_hash(deployment):
         newer = [pod for pod in pods if pod_parts.template_hash(pod) == pod_parts.template_hash(deployment)]
         return f"virt-controller: its Lease is still held by {holder}, a pod of an earlier version{trouble(newer)}"
+    return None
+
+
+def api_problem(deployment: Mapping[str, Any] | None, pods: Sequence[Mapping[str, Any]]) -> str | None:
+    """What keeps virt-api from working: a replica of the present template has to be ready."""
+    if deployment is None or not _is_seen(deployment):
+        return "virt-api is being deployed"
+    status, wanted = deployment.get("status") or {}, deployment["spec"].get("replicas", 1)
+    if not status.get("availableReplicas"):
+        return f"virt-api: no replica is ready{trouble(pods)}"
+    if status.get("updatedReplicas", 0) < wanted:
+        return f"virt-api: {status.get('updatedReplicas', 0)} of {wanted} replicas have the new version{trouble(pods)}"
     return None
 
 

@@ -25,6 +25,9 @@ SHUTDOWN_REPEAT_SECONDS = 5
 _ALIVE = ("running", "blocked", "paused", "pmsuspended", "shutdown")
 #: how libvirt says that a domain is defined and was never started, or could not be
 _NEVER_STARTED = ("", "unknown", "failed")
+#: how long the launcher's word that there is no running domain may be older than the start that virt-handler has just seen succeed: the launcher hears of it
+#: from libvirtd's events, on a busy node later than virt-handler from its own play, and after a restart of libvirtd later still
+REPORT_SECONDS = 30
 
 
 def observe(vmi: Mapping[str, Any], reader: reading.Reader) -> dict[str, Any]:
@@ -141,7 +144,12 @@ def plan_domain(vmi: Mapping[str, Any], observed: Mapping[str, Any], now: str) -
             return _plan_shutdown(vmi, observed, now)
         return plan.Plan(status=instance_status.changed(vmi, _running(vmi, pod, now)))
     ran = phase == names.RUNNING
-    if (state == "absent" and not ran) or (state == "shutoff" and reason in _NEVER_STARTED and not ran):
+    never_ran = state == "absent" or (state == "shutoff" and reason in _NEVER_STARTED)
+    if never_ran and ran:
+        age = instance_status.seconds_in_phase(vmi["status"], now=now)
+        if age < REPORT_SECONDS:
+            return plan.Plan(requeue_after=REPORT_SECONDS - age)
+    if never_ran and not ran:
         if metadata.is_deleting(vmi) or metadata.is_deleting(pod):
             return plan.Plan()
         try:

@@ -1,4 +1,4 @@
-"""What virt-operator does for a KubeVirt: deploy virt-controller and virt-handler, tell how far it is, remove them again.
+"""What virt-operator does for a KubeVirt: deploy virt-api, virt-controller and virt-handler, tell how far it is, remove them again.
 
 In: the KubeVirt, virt-operator's own Deployment (the version and images that it came with), everything that is deployed. Out: a Plan for the role
 `kubevirt`. An object that is as its manifest says is left alone; one that was changed or deleted by hand is put right.
@@ -13,9 +13,11 @@ from ansible_collections.playvirt.core.plugins.module_utils.api import errors, k
 from ansible_collections.playvirt.core.plugins.module_utils.installation import (
     drift,
     rbac,
+    virt_api,
     virt_controller,
     virt_handler,
     virt_operator,
+    webhooks,
 )
 from ansible_collections.playvirt.core.plugins.module_utils.installation import settings as settings_types
 from ansible_collections.playvirt.core.plugins.module_utils.reconcile import (
@@ -23,16 +25,22 @@ from ansible_collections.playvirt.core.plugins.module_utils.reconcile import (
     kubevirt_status,
     plan,
     reading,
+    webhook_registration,
 )
 
 STEPS = (
     "add_finalizer",
     "apply_permissions",
+    "issue_certificates",
+    "deploy_api",
     "deploy_controller",
     "deploy_handler",
+    "register_webhooks",
     "check_instances",
+    "remove_webhooks",
     "remove_handler",
     "remove_controller",
+    "remove_api",
     "remove_permissions",
     "remove_finalizer",
 )
@@ -43,12 +51,16 @@ FORCE_ANNOTATION = "playvirt.io/force-uninstall"
 DELETION_SECONDS = 5.0
 
 
-def _wanted(kubevirt: Mapping[str, Any], settings: settings_types.Settings) -> dict[str, list[dict[str, Any]]]:
+def _wanted(
+    kubevirt: Mapping[str, Any], settings: settings_types.Settings, bundle: str = ""
+) -> dict[str, list[dict[str, Any]]]:
     """The manifests of each step that deploys; what lives in the KubeVirt's namespace belongs to it."""
     groups = {
         "apply_permissions": rbac.render_component_rbac(settings.namespace),
+        "deploy_api": virt_api.render(settings),
         "deploy_controller": [virt_controller.render_deployment(settings)],
         "deploy_handler": [virt_handler.render_daemonset(settings)],
+        "register_webhooks": webhooks.render_configurations(settings, bundle),
     }
     for manifest in (manifest for group in groups.values() for manifest in group):
         if manifest["metadata"].get("namespace"):
@@ -56,8 +68,12 @@ def _wanted(kubevirt: Mapping[str, Any], settings: settings_types.Settings) -> d
     return groups
 
 
+def _name(obj: Mapping[str, Any]) -> str:
+    return str(metadata.meta(obj)["name"])
+
+
 def _key(obj: Mapping[str, Any]) -> str:
-    return f"{obj['kind']}/{metadata.meta(obj)['name']}"
+    return f"{obj['kind']}/{_name(obj)}"
 
 
 def _names(kubevirt: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -67,7 +83,7 @@ def _names(kubevirt: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def observe(kubevirt: Mapping[str, Any], reader: reading.Reader) -> dict[str, Any]:
-    """virt-operator's Deployment, every KubeVirt, the objects deployed (by `Kind/name`), the Lease and the pods."""
+    """virt-operator's Deployment, every KubeVirt, the objects deployed (by `Kind/name`), certificates, VirtualMachine's definition, the Lease and the pods."""
     namespace = metadata.meta(kubevirt)["namespace"]
     found = {
         _key(wanted): reader.get(
@@ -83,7 +99,10 @@ def observe(kubevirt: Mapping[str, Any], reader: reading.Reader) -> dict[str, An
         "operator": reader.get("apps/v1", "Deployment", namespace, virt_operator.NAME),
         "kubevirts": reader.list(kinds.KUBEVIRT, "KubeVirt"),
         "objects": {key: obj for key, obj in found.items() if obj is not None},
+        "secrets": {name: reader.get("v1", "Secret", namespace, name) for name in webhook_registration.names()},
+        "definition": reader.get("apiextensions.k8s.io/v1", "CustomResourceDefinition", None, webhooks.DEFINITION),
         "lease": reader.get("coordination.k8s.io/v1", "Lease", namespace, virt_controller.NAME),
+        "api_pods": pods(virt_api.NAME),
         "controller_pods": pods(virt_controller.NAME),
         "handler_pods": pods(virt_handler.NAME),
     }
@@ -128,41 +147,84 @@ def _references(objects: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     ]
 
 
+def _of_group(groups: Mapping[str, Sequence[Mapping[str, Any]]], name: str, present: set[str]) -> dict[str, Any]:
+    """The step that removes what is there of a group."""
+    found = [obj for obj in groups[name] if _key(obj) in present]
+    return {"objects": _references(found)} if found else {}
+
+
 def _plan_deletion(kubevirt: Mapping[str, Any], observed: Mapping[str, Any], now: str) -> plan.Plan:
-    """No instance may be left; then virt-handler and virt-controller go, then what they were allowed, then the object."""
+    """No instance may be left; then the API server is told, then the components go, then what they were allowed, then the object."""
     if not metadata.has_finalizer(kubevirt, names.KUBEVIRT_FINALIZER):
         return plan.Plan()
-    present = [obj for obj in _names(kubevirt) if _key(obj) in observed["objects"]]
-    handler = [obj for obj in present if obj["kind"] == "DaemonSet"]
-    controller = [obj for obj in present if obj["kind"] == "Deployment"]
-    steps: dict[str, Any] = {}
+    namespace, present = metadata.meta(kubevirt)["namespace"], set(observed["objects"])
+    groups = _wanted(kubevirt, settings_types.Settings(registry="", tag="", namespace=namespace))
+    removals = {
+        f"remove_{name.partition('_')[2]}": _of_group(groups, name, present)
+        for name in ("register_webhooks", "deploy_handler", "deploy_controller", "deploy_api")
+    }
+    steps: dict[str, Any] = {name: step for name, step in removals.items() if step}
+    if "remove_api" in steps:
+        certificates = [obj for obj in webhook_registration.references(namespace) if observed["secrets"][_name(obj)]]
+        steps["remove_api"]["objects"] += certificates
     status = _changed(kubevirt, kubevirt_status.deleting(kubevirt, now=now))
-    if handler or controller:
+    if steps:
         annotations = metadata.meta(kubevirt).get("annotations") or {}
         if annotations.get(FORCE_ANNOTATION) != "true":
             steps["check_instances"] = {"annotation": FORCE_ANNOTATION}
-        if handler:
-            steps["remove_handler"] = {"objects": _references(handler)}
-        if controller:
-            steps["remove_controller"] = {"objects": _references(controller)}
-    elif not observed["controller_pods"] and not observed["handler_pods"]:
-        if present:
-            steps["remove_permissions"] = {"objects": _references(present)}
+    elif not any(observed[f"{component}_pods"] for component in ("api", "controller", "handler")):
+        permissions = _of_group(groups, "apply_permissions", present)
+        steps = {"remove_permissions": permissions} if permissions else {}
         steps["remove_finalizer"] = {"finalizer": names.KUBEVIRT_FINALIZER}
     return plan.Plan(steps=plan.steps_in_order(STEPS, steps), status=status, requeue_after=DELETION_SECONDS)
 
 
+def _api_problem(observed: Mapping[str, Any], steps: Mapping[str, Any] | None = None) -> str | None:
+    deployment = None if "deploy_api" in (steps or {}) else observed["objects"].get("Deployment/virt-api")
+    return component_state.api_problem(deployment, observed["api_pods"])
+
+
 def _deploy_steps(
-    kubevirt: Mapping[str, Any], settings: settings_types.Settings, objects: Mapping[str, Any]
+    kubevirt: Mapping[str, Any], settings: settings_types.Settings, observed: Mapping[str, Any], now: str
 ) -> dict[str, Any]:
     steps: dict[str, Any] = {}
+    objects, secrets = observed["objects"], observed["secrets"]
     if not metadata.has_finalizer(kubevirt, names.KUBEVIRT_FINALIZER):
         steps["add_finalizer"] = {"finalizer": names.KUBEVIRT_FINALIZER}
-    for name, group in _wanted(kubevirt, settings).items():
+    if webhook_registration.is_due(secrets, now=now):
+        owner = metadata.controller_reference(kubevirt)
+        steps["issue_certificates"] = {"namespace": settings.namespace, "owner": owner}
+    bundle = webhook_registration.bundle(secrets)
+    for name, group in _wanted(kubevirt, settings, bundle or "").items():
         outdated = [wanted for wanted in group if not drift.is_as_wanted(wanted, objects.get(_key(wanted)))]
         if outdated:
             steps[name] = {"objects": outdated}
+    outdated = steps.pop("register_webhooks", {"objects": []})["objects"]
+    if bundle is not None and (registration := _registration(settings, observed, outdated, bundle)):
+        steps["register_webhooks"] = registration
     return plan.steps_in_order(STEPS, steps)
+
+
+def _registration(
+    settings: settings_types.Settings, observed: Mapping[str, Any], outdated: list[dict[str, Any]], bundle: str
+) -> dict[str, Any] | None:
+    """The step that tells the API server of virt-api, where it does not know or was told something else."""
+    definition, patch = observed["definition"], webhooks.conversion_patch(settings, bundle)
+    converts = definition is None or drift.is_as_wanted(patch, definition)
+    known = all(_key(wanted) in observed["objects"] for wanted in outdated)
+    # The API server hears of virt-api when it can answer: before that, everything would be refused.
+    if (converts and not outdated) or not (known or _api_problem(observed) is None):
+        return None
+    return {"objects": outdated, "definition": webhooks.definition(), "patch": patch}
+
+
+def _registration_problem(observed: Mapping[str, Any], steps: Mapping[str, Any]) -> str | None:
+    configurations = (
+        "ValidatingWebhookConfiguration/virt-api-validator",
+        "MutatingWebhookConfiguration/virt-api-mutator",
+    )
+    known = all(key in observed["objects"] for key in configurations)
+    return None if known or "register_webhooks" in steps else "virt-api's webhooks are not registered yet"
 
 
 def _problem(observed: Mapping[str, Any], steps: Mapping[str, Any], now: str) -> str | None:
@@ -171,6 +233,7 @@ def _problem(observed: Mapping[str, Any], steps: Mapping[str, Any], now: str) ->
     deployment = None if "deploy_controller" in steps else objects.get("Deployment/virt-controller")
     daemonset = None if "deploy_handler" in steps else objects.get("DaemonSet/virt-handler")
     problems = (
+        _api_problem(observed, steps) or _registration_problem(observed, steps),
         component_state.controller_problem(deployment, observed["lease"], observed["controller_pods"], now=now),
         component_state.handler_problem(daemonset, observed["handler_pods"]),
     )
@@ -197,7 +260,7 @@ def plan_kubevirt(kubevirt: Mapping[str, Any], observed: Mapping[str, Any], now:
     except errors.InvalidObject as error:
         return _refused(kubevirt, "ImagesUnknown", str(error), now)
     version = settings_types.environment_of(operator).get(settings_types.TAG_VARIABLE, "")
-    steps = _deploy_steps(kubevirt, settings, observed["objects"])
+    steps = _deploy_steps(kubevirt, settings, observed, now)
     problem = _problem(observed, steps, now)
     if problem is None:
         status = kubevirt_status.deployed(kubevirt, settings, operator_version=version, now=now)

@@ -1,6 +1,7 @@
 """What virt-controller does for a VirtualMachine: make its instance exist, or not, as the run strategy says.
 
-In: the VM, its instance. Out: a Plan for the role `virtualmachine`.
+In: the VM, its instance. Out: a Plan for the role `virtualmachine`. That a machine with runStrategy Once has had its run is remembered in its status:
+`runStrategy` there says Once from when its instance was seen, and not before.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from ansible_collections.playvirt.core.plugins.module_utils.reconcile import (
 )
 
 STEPS = ("add_finalizer", "create_instance", "delete_instance", "remove_finalizer")
+ALWAYS, ONCE = "Always", "Once"
 
 
 def observe(vm: Mapping[str, Any], reader: reading.Reader) -> dict[str, Any]:
@@ -31,7 +33,7 @@ def run_strategy(vm: Mapping[str, Any]) -> str:
     spec = vm["spec"]
     if spec.get("runStrategy"):
         return str(spec["runStrategy"])
-    return "Always" if spec.get("running") else "Halted"
+    return ALWAYS if spec.get("running") else "Halted"
 
 
 def _owns(vm: Mapping[str, Any], vmi: Mapping[str, Any]) -> bool:
@@ -85,7 +87,8 @@ def _status(vm: Mapping[str, Any], vmi: Mapping[str, Any] | None, now: str) -> d
     condition = _ready(vmi)
     status["created"] = vmi is not None
     status["ready"] = condition["status"] == "True"
-    status["runStrategy"] = run_strategy(vm)
+    if run_strategy(vm) != ONCE or (vmi is not None and metadata.meta(vmi).get("uid")):
+        status["runStrategy"] = run_strategy(vm)
     status["desiredGeneration"] = metadata.meta(vm).get("generation", 1)
     if vmi is not None:
         status["observedGeneration"] = int((metadata.meta(vmi).get("annotations") or {}).get(names.VM_GENERATION, 1))
@@ -93,7 +96,7 @@ def _status(vm: Mapping[str, Any], vmi: Mapping[str, Any] | None, now: str) -> d
     seen = vmi if vmi is not None and metadata.meta(vmi).get("uid") else None
     failure = start_failure.observe_failure(status.get("startFailure"), seen, now=now)
     status.pop("startFailure", None)
-    if failure and run_strategy(vm) == "Always":
+    if failure and run_strategy(vm) == ALWAYS:
         status["startFailure"] = failure
     status["printableStatus"] = printable_status.of(vm, vmi, status)
     return status
@@ -112,16 +115,17 @@ def _steps(
     vm: Mapping[str, Any], vmi: Mapping[str, Any] | None, status: Mapping[str, Any], now: str
 ) -> tuple[dict[str, Any], float | None]:
     """What to do about the instance, and when to look again."""
-    wanted = run_strategy(vm) == "Always" and not metadata.is_deleting(vm)
+    strategy = "" if metadata.is_deleting(vm) else run_strategy(vm)
     if vmi is None:
-        if not wanted:
+        if strategy != ALWAYS and not (strategy == ONCE and status.get("runStrategy") != ONCE):
             return {}, None
         wait = start_failure.seconds_to_wait(status.get("startFailure"), now=now)
         return ({}, wait) if wait > 0 else ({"create_instance": {"vmi": render_instance(vm)}}, None)
     if metadata.is_deleting(vmi):
         return {}, None
     over = (vmi.get("status") or {}).get("phase") in names.FINAL_PHASES
-    return ({"delete_instance": _reference(vmi)}, None) if over or not wanted else ({}, None)
+    kept = strategy == ONCE or (strategy == ALWAYS and not over)
+    return ({}, None) if kept else ({"delete_instance": _reference(vmi)}, None)
 
 
 def plan_virtualmachine(vm: Mapping[str, Any], observed: Mapping[str, Any], now: str) -> plan.Plan:

@@ -165,7 +165,7 @@ class KubeAPI:
             if owners and not any(owner["uid"] in uids for owner in owners):
                 self.store.delete(self._kinds[key[:2]], obj)
 
-    async def until(self, check: Callable[[], Any], *, seconds: float = 30.0) -> Any:
+    async def until(self, check: Callable[[], Any], *, seconds: float = 120.0) -> Any:
         """Wait for the first true answer of `check`, asked again after every change here and every few milliseconds."""
         async with asyncio.timeout(seconds):
             return await self.watches.until(check)

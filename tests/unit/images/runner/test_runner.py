@@ -121,7 +121,7 @@ async def test_an_object_that_appears_gets_its_play_and_strings_stay_data(tmp_pa
 @pytest.mark.full  # with a real API server: tests/integration/test_runner_replicas.py
 async def test_a_leader_that_was_stopped_writes_nothing_when_it_goes_on(tmp_path: Path) -> None:
     lease = ("--leader-elect", "--lease-name", "runner", "--lease-namespace", "playvirt")
-    seconds = ("--lease-duration", "5s", "--lease-renew-deadline", "3500ms", "--lease-retry", "250ms")
+    seconds = ("--lease-duration", "8s", "--lease-renew-deadline", "6s", "--lease-retry", "250ms")
     async with kube_api.KubeAPI(extra_kinds=[widgets.WIDGET]) as api:
         async with running(tmp_path, api, *lease, *seconds, name="first") as first:
             await api.until(lambda: first.logged("leading"))

@@ -29,7 +29,7 @@ async def kubelet() -> AsyncIterator[fake_kubelet.Kubelet]:
 async def running(plugin: device_plugin.Plugin) -> AsyncIterator[None]:
     task = asyncio.create_task(plugin.run())
     try:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             yield
     finally:
         task.cancel()

@@ -37,7 +37,7 @@ class Node:
         return label
 
     async def patched(self) -> None:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             await self.context.client.patched.wait()
         self.context.client.patched.clear()
 

@@ -55,7 +55,7 @@ async def node(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Mon
     monkeypatch.chdir(directory)
     found = Node(pathlib.Path("."))
     task = asyncio.create_task(found.server.run())
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         await listening(found.path)
         yield found
         for launcher in found.connected:
@@ -265,7 +265,7 @@ async def test_serve_announces_itself_to_the_runner(tmp_path: pathlib.Path, monk
     monkeypatch.setenv("PLAYVIRT_NODE_DIRECTORY", ".")
     context = fakes.Context()
     task = asyncio.create_task(launchers.serve(context))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         await listening("handler.sock")
         while context.checks["api-contact"]() is not None:
             await asyncio.sleep(0)

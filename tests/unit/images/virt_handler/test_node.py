@@ -25,7 +25,7 @@ async def test_node_is_schedulable_once_the_kubelet_has_the_devices(monkeypatch:
         kubelet = fake_kubelet.Kubelet(directory)
         await kubelet.start()
         task = asyncio.create_task(node.serve(context))
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             await context.client.patched.wait()
             assert labels == {"kubevirt.io/schedulable": "false"}
             assert "devices.kubevirt.io/tun" in str(context.checks["devices"]())

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import pytest
 from ansible_collections.playvirt.core.images.virt_launcher import console, paths
 
-WAIT_SECONDS = 10
+WAIT_SECONDS = 60
 
 
 class Bench:

@@ -13,7 +13,7 @@ from ansible_collections.playvirt.core.plugins.module_utils.api import errors
 from ansible_collections.playvirt.core.plugins.module_utils.hypervisor import connection, domain, events
 
 URI = "test:///default"
-WAIT_SECONDS = 10
+WAIT_SECONDS = 60
 
 
 class Libvirtd(supervisor.Supervisor):

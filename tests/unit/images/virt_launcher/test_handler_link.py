@@ -18,7 +18,7 @@ from ansible_collections.playvirt.core.plugins.module_utils.hypervisor import do
 IDENTITY = {"namespace": "default", "name": "one", "uid": "1111"}
 HELLO = {"hello": {"version": 1, **IDENTITY}}
 ABSENT = {"domain": {"state": "absent", "reason": ""}}
-WAIT_SECONDS = 10
+WAIT_SECONDS = 60
 
 
 class Line:

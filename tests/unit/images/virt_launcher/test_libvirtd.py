@@ -60,19 +60,37 @@ def test_qemu_conf_needs_no_privilege(setting: str) -> None:
     assert setting in libvirtd.QEMU_CONF.splitlines()
 
 
-def test_copy_capability_cache(tmp_path: pathlib.Path) -> None:
+CACHED = """\
+<qemuCaps>
+  <flag name='cpu-max'/>
+  <flag name='cpu-unavailable-features'/>
+  <flag name='vnc'/>
+</qemuCaps>
+"""
+
+
+@pytest.mark.parametrize(
+    ("emulation", "copied"),
+    [(False, CACHED), (True, CACHED.replace("  <flag name='cpu-unavailable-features'/>\n", ""))],
+)
+def test_copy_capability_cache(tmp_path: pathlib.Path, emulation: bool, copied: str) -> None:
     source = tmp_path / "node/qemu"
     source.mkdir(parents=True)
-    (source / "abc.xml").write_text("<qemuCaps/>")
+    (source / "abc.xml").write_text(CACHED)
     (source / "other.txt").write_text("x")
     (source / "link.xml").symlink_to("/etc/passwd")
-    assert libvirtd.copy_capability_cache(str(source), str(tmp_path)) == 1
+    assert libvirtd.copy_capability_cache(str(source), str(tmp_path), emulation=emulation) == 1
     copies = list((tmp_path / "cache" / libvirtd.CAPABILITY_CACHE).iterdir())
-    assert [(copy.name, copy.read_text()) for copy in copies] == [("abc.xml", "<qemuCaps/>")]
+    assert [(copy.name, copy.read_text()) for copy in copies] == [("abc.xml", copied)]
 
 
 def test_copy_capability_cache_that_is_not_there(tmp_path: pathlib.Path) -> None:
-    assert libvirtd.copy_capability_cache(str(tmp_path / "nothing"), str(tmp_path)) == 0
+    assert libvirtd.copy_capability_cache(str(tmp_path / "nothing"), str(tmp_path), emulation=True) == 0
+
+
+def test_copy_capability_cache_that_cannot_be_read(tmp_path: pathlib.Path) -> None:
+    (tmp_path / "abc.xml").write_bytes(b"<qemuCaps>\xff</qemuCaps>")
+    assert libvirtd.copy_capability_cache(str(tmp_path), str(tmp_path), emulation=True) == 0
 
 
 def test_listen_takes_clients_before_there_is_a_server_and_replaces_an_old_socket(tmp_path: pathlib.Path) -> None:

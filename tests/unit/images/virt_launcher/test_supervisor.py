@@ -10,7 +10,7 @@ import signal
 import pytest
 from ansible_collections.playvirt.core.images.virt_launcher import children, supervisor
 
-WAIT_SECONDS = 10
+WAIT_SECONDS = 60
 
 
 @pytest.mark.parametrize(

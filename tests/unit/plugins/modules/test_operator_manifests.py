@@ -27,3 +27,9 @@ def test_images_and_settings_reach_the_operator() -> None:
     assert (environment["PLAYVIRT_REGISTRY"], environment["PLAYVIRT_TAG"]) == ("reg", "v2")
     assert environment["PLAYVIRT_KUBELET_ROOT"] == "/data"
     assert result["kubevirt"]["spec"]["configuration"]["developerConfiguration"]["useEmulation"] is True
+
+
+def test_what_is_outside_of_the_namespace_is_named_webhooks_first() -> None:
+    kinds = [obj["kind"] for obj in _run()["cluster_wide"]]
+    assert kinds[:2] == ["MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"]
+    assert set(kinds[2:]) == {"ClusterRole", "ClusterRoleBinding"}

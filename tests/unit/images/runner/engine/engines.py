@@ -102,7 +102,7 @@ def ansible_playbook(
     return subprocess.run([*command, str(book)], env=settings, capture_output=True, text=True, check=False)
 
 
-async def until[T](found: Callable[[], T], seconds: float = 20.0) -> T:
+async def until[T](found: Callable[[], T], seconds: float = 60.0) -> T:
     """Wait for what the function finds; raises TimeoutError when it goes on finding nothing."""
     async with asyncio.timeout(seconds):
         while not (answer := found()):

@@ -7,7 +7,7 @@ import queue
 import pytest
 from ansible_collections.playvirt.core.plugins.module_utils.hypervisor import bindings, connection, domain, events
 
-WAIT_SECONDS = 10
+WAIT_SECONDS = 60
 
 
 def test_subscribe_tells_a_domains_life(conn: connection.Connection, domain_name: str, domain_xml: str) -> None:

@@ -97,6 +97,29 @@ def test_how_a_domain_ends_is_how_the_instance_ends(state: str, reason: str, pha
     assert ready["reason"] == "GuestNotRunning"
 
 
+@pytest.mark.parametrize(
+    ("state", "reason", "phase"),
+    [("absent", "", "Failed"), ("shutoff", "unknown", "Succeeded"), ("shutoff", "failed", "Failed")],
+)
+def test_a_launcher_that_has_not_told_of_the_start_yet_is_waited_for(state: str, reason: str, phase: str) -> None:
+    vmi = _vmi("Scheduled")
+    cluster = _world(vmi, state, reason)
+    vmi["status"] = dict(_decide(vmi, cluster).status)
+    assert vmi["status"]["phase"] == "Running"
+    early = _decide(vmi, cluster, "2030-01-01T00:10:01Z")
+    assert (dict(early.steps), early.status, early.requeue_after) == ({}, None, 29)
+    cluster.launchers["p1"]["domain"] = {"state": "running", "reason": "booted"}
+    assert _decide(vmi, cluster, "2030-01-01T00:10:02Z").is_empty
+    cluster.launchers["p1"]["domain"] = {"state": state, "reason": reason}
+    assert _decide(vmi, cluster, "2030-01-01T00:10:30Z").status["phase"] == phase
+
+
+def test_a_guest_that_crashed_right_after_its_start_has_ended() -> None:
+    vmi = _vmi("Scheduled")
+    vmi["status"] = dict(_decide(vmi, _world(vmi, "absent")).status)
+    assert _decide(vmi, _world(vmi, "shutoff", "crashed"), "2030-01-01T00:10:01Z").status["phase"] == "Failed"
+
+
 def test_a_guest_that_stopped_before_it_was_seen_running_is_not_started_again() -> None:
     vmi = _vmi("Scheduled")
     over = _decide(vmi, _world(vmi, "shutoff", "shutdown"))

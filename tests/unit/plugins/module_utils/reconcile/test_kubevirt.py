@@ -6,7 +6,7 @@ import copy
 from typing import Any
 
 import pytest
-from ansible_collections.playvirt.core.plugins.module_utils.api import conditions, kinds
+from ansible_collections.playvirt.core.plugins.module_utils.api import conditions, crds, kinds
 from ansible_collections.playvirt.core.plugins.module_utils.installation import settings, virt_operator
 from ansible_collections.playvirt.core.plugins.module_utils.reconcile import plan, planners
 from ansible_collections.playvirt.core.tests.unit.fakes import cluster as fake
@@ -26,6 +26,7 @@ class Installation:
         self.kubevirt["metadata"] |= {"uid": "u-kv", "generation": 1, "creationTimestamp": "2030-01-01T00:00:00Z"}
         self.cluster.put(self.kubevirt)
         self.put_operator(tag)
+        self.definition = self.cluster.put(crds.definitions()["kubevirt.io_virtualmachines.yaml"])
 
     def put_operator(self, tag: str) -> dict[str, Any]:
         operator = virt_operator.render_deployment(settings.Settings(registry="reg", tag=tag))
@@ -34,7 +35,7 @@ class Installation:
         return self.cluster.put(operator)
 
     def object(self, kind: str, name: str) -> dict[str, Any] | None:
-        namespace = None if kind.startswith("Cluster") else "kubevirt"
+        namespace = None if kind.startswith("Cluster") or kind.endswith("WebhookConfiguration") else "kubevirt"
         return self.cluster.objects.get((kind, namespace, name))
 
     def decide(self, now: str = NOW) -> plan.Plan:
@@ -46,6 +47,10 @@ class Installation:
             if name.endswith("finalizer"):
                 wanted = [step["finalizer"]] if name == "add_finalizer" else []
                 self.kubevirt["metadata"]["finalizers"] = wanted
+            if name == "issue_certificates":
+                self.put_certificates()
+            if name == "register_webhooks":
+                self.definition["spec"] |= step["patch"]["spec"]
             for obj in step.get("objects", []):
                 if name.startswith("remove"):
                     self.cluster.remove(obj)
@@ -53,6 +58,13 @@ class Installation:
                     self._apply(copy.deepcopy(obj))
         if decision.status is not None:
             self.kubevirt["status"] = dict(decision.status)
+
+    def put_certificates(self, again: str = "2030-02-01T00:00:00Z", bundle: str = "YnVuZGxl") -> None:
+        """What module component_certificates leaves."""
+        for name in ("kubevirt-ca", "kubevirt-virt-api-certs"):
+            data = {"tls.crt": "eA==", "tls.key": "eA==", "bundle.crt": bundle}
+            meta = {"name": name, "namespace": "kubevirt", "annotations": {"playvirt.io/renew-after": again}}
+            self.cluster.put({"apiVersion": "v1", "kind": "Secret", "metadata": meta, "data": data})
 
     def _apply(self, obj: dict[str, Any]) -> None:
         assert (obj["apiVersion"], obj["kind"]) in SERVED
@@ -62,7 +74,8 @@ class Installation:
         self.cluster.put(obj)
 
     def run_pods(self, *, holder: str = "virt-controller-a") -> None:
-        """Both components come up with their present templates; `holder` takes the Lease."""
+        """All components come up with their present templates; `holder` takes the Lease."""
+        self.run_api()
         deployment, daemonset = self.object("Deployment", "virt-controller"), self.object("DaemonSet", "virt-handler")
         assert deployment is not None
         assert daemonset is not None
@@ -76,6 +89,13 @@ class Installation:
             "updatedNumberScheduled": 2,
             "numberAvailable": 2,
         }
+
+    def run_api(self) -> None:
+        api = self.object("Deployment", "virt-api")
+        assert api is not None
+        self.put_pod("virt-api-a", api)
+        observed = api["metadata"]["generation"]
+        api["status"] = {"observedGeneration": observed, "availableReplicas": 2, "updatedReplicas": 2}
 
     def put_pod(self, name: str, owner: dict[str, Any], **status: Any) -> dict[str, Any]:
         meta = owner["spec"]["template"]["metadata"]
@@ -94,6 +114,7 @@ class Installation:
         self.take(self.decide())
         self.run_pods()
         self.take(self.decide())
+        self.take(self.decide())
         assert self.kubevirt["status"]["phase"] == "Deployed"
         return self
 
@@ -111,7 +132,14 @@ class Installation:
 def test_first_the_plan_deploys_everything() -> None:
     installation = Installation()
     decision = installation.decide()
-    assert list(decision.steps) == ["add_finalizer", "apply_permissions", "deploy_controller", "deploy_handler"]
+    assert list(decision.steps) == [
+        "add_finalizer",
+        "apply_permissions",
+        "issue_certificates",
+        "deploy_api",
+        "deploy_controller",
+        "deploy_handler",
+    ]
     installation.take(decision)
     status = installation.kubevirt["status"]
     assert (status["phase"], status["targetKubeVirtVersion"]) == ("Deploying", "v1")
@@ -194,7 +222,7 @@ def test_a_new_operator_updates_and_keeps_the_old_version_until_it_is_done() -> 
     installation = Installation().deployed()
     installation.put_operator("v2")
     decision = installation.decide()
-    assert list(decision.steps) == ["deploy_controller", "deploy_handler"]
+    assert list(decision.steps) == ["deploy_api", "deploy_controller", "deploy_handler"]
     installation.take(decision)
     status = installation.kubevirt["status"]
     assert (status["phase"], status["observedKubeVirtVersion"], status["targetKubeVirtVersion"]) == (
@@ -295,23 +323,47 @@ def test_deletion_goes_in_order_and_ends_with_the_finalizer() -> None:
     installation = Installation().deployed()
     installation.kubevirt["metadata"]["deletionTimestamp"] = NOW
     first = installation.decide()
-    assert list(first.steps) == ["check_instances", "remove_handler", "remove_controller"]
+    assert list(first.steps) == [
+        "check_instances",
+        "remove_webhooks",
+        "remove_handler",
+        "remove_controller",
+        "remove_api",
+    ]
     installation.take(first)
     assert installation.kubevirt["status"]["phase"] == "Deleting"
     assert installation.condition("Available") == ("False", "DeletionInProgress")
     waiting = installation.decide()
     assert waiting.steps == {}
     assert waiting.requeue_after == 5
-    for name in ("virt-controller-a", "virt-controller-b"):
+    for name in ("virt-api-a", "virt-controller-a", "virt-controller-b"):
         pod = installation.object("Pod", name)
         assert pod is not None
         installation.cluster.remove(pod)
     last = installation.decide()
     assert list(last.steps) == ["remove_permissions", "remove_finalizer"]
     installation.take(last)
-    kept = {(kind, name) for kind, _, name in installation.cluster.objects}
+    kept = {(kind, name) for kind, _, name in installation.cluster.objects if kind != "CustomResourceDefinition"}
     assert kept == {("KubeVirt", "kubevirt"), ("Deployment", "virt-operator"), ("Lease", "virt-controller")}
     assert installation.decide().is_empty
+
+
+@pytest.mark.parametrize("taken", range(5))
+def test_a_removal_that_was_cut_goes_on_and_takes_the_webhooks_first(taken: int) -> None:
+    installation = Installation().deployed()
+    installation.kubevirt["metadata"] |= {
+        "deletionTimestamp": NOW,
+        "annotations": {"playvirt.io/force-uninstall": "true"},
+    }
+    first = installation.decide()
+    order = list(first.steps)
+    assert order[0] == "remove_webhooks"
+    installation.take(plan.Plan(steps=dict(list(first.steps.items())[:taken])))
+    rest = installation.decide()
+    assert list(rest.steps) == order[taken:]
+    installation.take(rest)
+    left = {f"{kind}/{name}" for kind, _, name in installation.cluster.objects}
+    assert not [name for name in left if "Webhook" in name or name.endswith("/virt-api")]
 
 
 def test_deletion_by_force_does_not_look_for_instances() -> None:
@@ -320,4 +372,96 @@ def test_deletion_by_force_does_not_look_for_instances() -> None:
         "deletionTimestamp": NOW,
         "annotations": {"playvirt.io/force-uninstall": "true"},
     }
-    assert list(installation.decide().steps) == ["remove_handler", "remove_controller"]
+    assert list(installation.decide().steps) == [
+        "remove_webhooks",
+        "remove_handler",
+        "remove_controller",
+        "remove_api",
+    ]
+
+
+def test_the_api_server_hears_of_virt_api_when_it_can_answer() -> None:
+    installation = Installation()
+    installation.take(installation.decide())
+    assert installation.decide().steps == {}
+    installation.run_api()
+    decision = installation.decide()
+    assert list(decision.steps) == ["register_webhooks"]
+    step = decision.steps["register_webhooks"]
+    bundles = {hook["clientConfig"]["caBundle"] for obj in step["objects"] for hook in obj["webhooks"]}
+    assert bundles == {"YnVuZGxl"}
+    assert step["patch"]["spec"]["conversion"]["webhook"]["clientConfig"]["caBundle"] == "YnVuZGxl"
+    installation.take(decision)
+    assert installation.decide().steps == {}
+
+
+def test_a_definition_that_lost_its_authority_gets_it_again() -> None:
+    installation = Installation().deployed()
+    client = installation.definition["spec"]["conversion"]["webhook"]["clientConfig"]
+    assert client["caBundle"] == "YnVuZGxl"
+    installation.definition["spec"] |= crds.definitions()["kubevirt.io_virtualmachines.yaml"]["spec"]
+    step = installation.decide().steps["register_webhooks"]
+    assert step["objects"] == []
+    assert step["patch"]["spec"]["conversion"]["webhook"]["clientConfig"] == client
+    installation.take(installation.decide())
+    assert installation.decide().is_empty
+
+
+def test_without_the_definition_there_is_nothing_to_tell_it() -> None:
+    installation = Installation().deployed()
+    installation.cluster.remove(installation.definition)
+    assert installation.decide().is_empty
+
+
+def test_until_then_the_installation_is_not_complete() -> None:
+    installation = Installation()
+    installation.take(installation.decide())
+    installation.run_pods()
+    installation.cluster.remove({"kind": "Secret", "metadata": {"name": "kubevirt-ca", "namespace": "kubevirt"}})
+    decision = installation.decide()
+    assert list(decision.steps) == ["issue_certificates"]
+    installation.kubevirt["status"] = dict(decision.status or {})
+    assert "virt-api's webhooks are not registered yet" in installation.message()
+
+
+def test_certificates_are_looked_at_when_their_time_has_come_and_bundles_follow() -> None:
+    installation = Installation().deployed()
+    assert installation.decide().steps == {}
+    installation.put_certificates(again="2030-01-01T00:09:59Z")
+    due = installation.decide().steps
+    assert list(due) == ["issue_certificates"]
+    assert due["issue_certificates"]["owner"]["uid"] == "u-kv"
+    installation.put_certificates(bundle="bmV3")
+    assert list(installation.decide().steps) == ["register_webhooks"]
+
+
+def test_webhooks_are_put_right_also_while_virt_api_is_away() -> None:
+    installation = Installation().deployed()
+    api = installation.object("Deployment", "virt-api")
+    validator = installation.object("ValidatingWebhookConfiguration", "virt-api-validator")
+    assert api is not None
+    assert validator is not None
+    api["status"]["availableReplicas"] = 0
+    validator["webhooks"][0]["failurePolicy"] = "Ignore"
+    decision = installation.decide()
+    assert list(decision.steps) == ["register_webhooks"]
+    installation.take(decision)
+    assert "virt-api: no replica is ready" in installation.message()
+
+
+def test_what_is_removed_with_virt_api() -> None:
+    installation = Installation().deployed()
+    installation.kubevirt["metadata"]["deletionTimestamp"] = NOW
+    steps = installation.decide().steps
+    removed = [(obj["kind"], obj["metadata"]["name"]) for obj in steps["remove_api"]["objects"]]
+    assert removed == [
+        ("Deployment", "virt-api"),
+        ("PodDisruptionBudget", "virt-api"),
+        ("Service", "virt-api"),
+        ("Secret", "kubevirt-ca"),
+        ("Secret", "kubevirt-virt-api-certs"),
+    ]
+    assert {obj["kind"] for obj in steps["remove_webhooks"]["objects"]} == {
+        "MutatingWebhookConfiguration",
+        "ValidatingWebhookConfiguration",
+    }

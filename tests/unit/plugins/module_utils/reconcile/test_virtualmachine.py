@@ -77,12 +77,53 @@ def _decide(vm: dict[str, Any], vmi: dict[str, Any] | None, now: str = NOW) -> p
         ("Halted", "Running", ["delete_instance"], "Running"),
         ("Halted", "Succeeded", ["delete_instance"], "Stopped"),
         ("Halted", "Failed", ["delete_instance"], "Stopped"),
+        ("Once", None, ["create_instance"], "Starting"),
+        ("Once", "", [], "Starting"),
+        ("Once", "Scheduled", [], "Starting"),
+        ("Once", "Running", [], "Running"),
+        ("Once", "Succeeded", [], "Stopped"),
+        ("Once", "Failed", [], "Stopped"),
     ],
 )
 def test_run_strategy_table(strategy: str, phase: str | None, steps: list[str], printed: str) -> None:
     made = _decide(_vm(strategy), None if phase is None else _vmi(phase))
     assert list(made.steps) == steps
     assert made.status["printableStatus"] == printed
+
+
+@pytest.mark.parametrize("phase", ["Running", "Succeeded", "Failed"])
+def test_a_machine_that_runs_once_is_not_started_again(phase: str) -> None:
+    vm = _vm("Once")
+    vm["status"] = dict(_decide(vm, None).status)
+    assert list(_decide(vm, None).steps) == ["create_instance"], "nobody has seen an instance yet: creating it failed"
+    vm["status"] = dict(_decide(vm, _vmi(phase)).status)
+    over = _decide(vm, None)
+    assert (dict(over.steps), over.requeue_after) == ({}, None)
+    assert over.status["printableStatus"] == "Stopped"
+    vm["status"] = dict(over.status)
+    assert _decide(vm, None).is_empty
+
+
+def test_a_run_that_never_came_up_was_the_one_run() -> None:
+    vm = _vm("Once")
+    failed = _decide(vm, _vmi("Failed", ran=False))
+    assert (dict(failed.steps), failed.requeue_after) == ({}, None)
+    assert failed.status["printableStatus"] == "Stopped"
+    assert "startFailure" not in failed.status
+
+
+def test_a_run_under_another_strategy_does_not_count() -> None:
+    vm = _vm("Halted")
+    vm["status"] = dict(_decide(vm, _vmi("Running")).status)
+    vm["spec"]["runStrategy"] = "Once"
+    assert list(_decide(vm, None).steps) == ["create_instance"]
+
+
+def test_deletion_ends_the_one_run() -> None:
+    vm = _vm("Once")
+    vm["metadata"]["deletionTimestamp"] = NOW
+    assert list(_decide(vm, _vmi("Running")).steps) == ["delete_instance"]
+    assert list(_decide(vm, None).steps) == ["remove_finalizer"]
 
 
 def test_the_instance_is_the_template_with_the_machines_identity() -> None:

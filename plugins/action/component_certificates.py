@@ -1,0 +1,13 @@
+# Apache License 2.0 (see LICENSE or https://www.apache.org/licenses/LICENSE-2.0)
+"""Runs module component_certificates inside the play's process; see plugins/plugin_utils/inline.py."""
+
+from __future__ import annotations
+
+from ansible_collections.playvirt.core.plugins.modules import component_certificates
+from ansible_collections.playvirt.core.plugins.plugin_utils import inline
+
+
+class ActionModule(inline.InlineAction):
+    """Action twin of playvirt.core.component_certificates."""
+
+    module = component_certificates
