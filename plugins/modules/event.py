@@ -59,11 +59,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible_collections.playvirt.core.plugins.module_utils import module_main
-from ansible_collections.playvirt.core.plugins.module_utils.api import metadata
+from ansible_collections.playvirt.core.plugins.module_utils.api import events, metadata
 from ansible_collections.playvirt.core.plugins.module_utils.k8s import client, options
-
-#: the API server refuses a longer one
-MAX_MESSAGE = 1024
 
 ARGUMENT_SPEC: dict[str, Any] = {
     "object": {"type": "dict", "required": True},
@@ -77,28 +74,24 @@ ARGUMENT_SPEC: dict[str, Any] = {
 
 def render_event(params: Mapping[str, Any], *, now: datetime.datetime, host: str) -> dict[str, Any]:
     """The Event's manifest; its name is unique by the time in it."""
-    involved, stamp = params["object"], metadata.format_time(now)
-    meta = metadata.meta(involved)
-    return {
-        "apiVersion": "v1",
-        "kind": "Event",
-        "metadata": {"name": f"{meta['name']}.{int(now.timestamp() * 1e6):x}", "namespace": meta["namespace"]},
-        "involvedObject": {
-            "apiVersion": involved["apiVersion"],
-            "kind": involved["kind"],
+    obj = params["object"]
+    meta = metadata.meta(obj)
+    event = events.render(
+        {"name": events.unique_name(meta["name"], now), "namespace": meta["namespace"]},
+        {
+            "apiVersion": obj["apiVersion"],
+            "kind": obj["kind"],
             "name": meta["name"],
             "namespace": meta["namespace"],
             "uid": meta["uid"],
             "resourceVersion": meta.get("resourceVersion", ""),
         },
-        "type": params["type"],
-        "reason": params["reason"],
-        "message": params["message"][:MAX_MESSAGE],
-        "source": {"component": params["component"], "host": host},
-        "firstTimestamp": stamp,
-        "lastTimestamp": stamp,
-        "count": 1,
-    }
+        severity=params["type"],
+        reason=params["reason"],
+        message=params["message"],
+        now=now,
+    )
+    return {**event, "source": {"component": params["component"], "host": host}}
 
 
 def run(params: Mapping[str, Any], *, check_mode: bool) -> dict[str, Any]:

@@ -63,15 +63,12 @@ object:
   type: dict
 """
 
-import datetime
 from collections.abc import Mapping
 from typing import Any
 
 from ansible_collections.playvirt.core.plugins.module_utils import module_main
-from ansible_collections.playvirt.core.plugins.module_utils.api import conditions, errors, metadata
-from ansible_collections.playvirt.core.plugins.module_utils.k8s import client, options
-
-ATTEMPTS = 5
+from ansible_collections.playvirt.core.plugins.module_utils.api import conditions
+from ansible_collections.playvirt.core.plugins.module_utils.k8s import client, options, status_update
 
 ARGUMENT_SPEC: dict[str, Any] = {
     "api_version": {"type": "str", "default": "kubevirt.io/v1"},
@@ -89,10 +86,11 @@ def merged(
 ) -> dict[str, Any]:
     """The status with the fields and conditions in it."""
     result = {**present, **{key: value for key, value in fields.items() if key != "conditions"}}
-    listed = list(present.get("conditions") or [])
-    for condition in [*(fields.get("conditions") or []), *given]:
-        told = {key: value for key, value in condition.items() if key != "lastTransitionTime"}
-        listed = conditions.put(listed, told, now=now)
+    told = [
+        {key: value for key, value in condition.items() if key != "lastTransitionTime"}
+        for condition in [*(fields.get("conditions") or []), *given]
+    ]
+    listed = conditions.put_all(present.get("conditions"), told, now=now)
     if listed:
         result["conditions"] = listed
     return {key: value for key, value in result.items() if value is not None}
@@ -102,25 +100,12 @@ def run(params: Mapping[str, Any], *, check_mode: bool) -> dict[str, Any]:
     """Write; raises Conflict where the object changes faster than it can be written."""
     connection = client.connect(options.auth(params))
     where = {"namespace": params["namespace"], "name": params["name"]}
-    for attempt in range(ATTEMPTS):
-        found = connection.get(params["api_version"], params["kind"], **where, cached=attempt == 0)
-        if found is None:
-            return {"changed": False, "object": None}
-        before = found.get("status") or {}
-        now = metadata.format_time(datetime.datetime.now(datetime.UTC))
-        after = merged(before, params["status"], params["conditions"], now=now)
-        if after == before:
-            return {"changed": False, "object": found}
-        try:
-            written = connection.replace_status({**found, "status": after}, dry_run=check_mode)
-        except errors.Conflict:
-            continue
-        return {"changed": True, "object": written, "diff": {"before": before, "after": after}}
-    raise errors.Conflict(
-        f"{params['kind']} '{params['namespace']}/{params['name']}' changed {ATTEMPTS} times while its status was written",
-        status=409,
-        reason="Conflict",
-    )
+    return status_update.update(
+        f"{params['kind']} '{params['namespace']}/{params['name']}'",
+        read=lambda attempt: connection.get(params["api_version"], params["kind"], **where, cached=attempt == 0),
+        wanted=lambda before, now: merged(before, params["status"], params["conditions"], now=now),
+        write=lambda obj: connection.replace_status(obj, dry_run=check_mode),
+    ).result("object")
 
 
 def main() -> None:

@@ -28,7 +28,7 @@ from typing import Any
 
 import aiohttp
 from ansible_collections.playvirt.core.plugins.module_utils.cluster import pki
-from ansible_collections.playvirt.core.tests.unit.fakes import kube_api
+from ansible_collections.playvirt.core.tests.unit.fakes import kube_thread
 
 RATE, SECONDS, RUNS, CONNECTIONS = 200, 5.0, 3, 8
 _HEADERS = {"Content-Type": "application/json"}
@@ -107,7 +107,7 @@ def _virt_api(directory: Path, core: int) -> Iterator[tuple[str, ssl.SSLContext,
     (directory / "tls.crt").write_bytes(pair.certificate)
     (directory / "tls.key").write_bytes(pair.key)
     port, health = _free_port(), _free_port()
-    with kube_api.serve_in_thread() as api:
+    with kube_thread.serve_in_thread() as api:
         for number in range(20):
             api.call(api.api.put, _preset(number))
         kubeconfig = api.call(api.api.write_kubeconfig, directory / "kubeconfig")

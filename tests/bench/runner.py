@@ -100,7 +100,8 @@ class _Runner:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self._health = f"127.0.0.1:{free.getsockname()[1]}"
-        command = [sys.executable, "-m", "ansible_collections.playvirt.core.images.runner"]
+        command = ["setpriv", "--pdeathsig", "KILL", sys.executable]
+        command += ["-m", "ansible_collections.playvirt.core.images.runner"]
         command += ["--watches-file", str(folder / "watches.yaml"), "--workers", str(AT_A_TIME)]
         command += ["--socket", str(folder / "runner.sock"), "--health-address", self._health]
         collections = os.environ["ANSIBLE_COLLECTIONS_PATH"]

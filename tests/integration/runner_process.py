@@ -323,7 +323,8 @@ class Setting:
             "POD_NAMESPACE": "default",
             "RECORD_FILE": str(self.records),
         }
-        command = [sys.executable, "-m", MODULE, "--watches-file", str(watches), "--socket", str(place / "socket")]
+        command = ["setpriv", "--pdeathsig", "KILL", sys.executable, "-m", MODULE, "--watches-file", str(watches)]
+        command += ["--socket", str(place / "socket")]
         command += ["--kubeconfig", str(self.api.kubeconfig(name)), "--health-address", f"127.0.0.1:{port}"]
         command += ["--log-level", log_level, *arguments]
         process = subprocess.Popen(command, env=environment, cwd=place, stderr=subprocess.PIPE, text=True)

@@ -58,7 +58,17 @@ class Scene:
         arguments += ["--health-probe-bind-address=127.0.0.1:0", "--socket", str(self._folder / "runner.sock")]
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", MODULE, *arguments, "--kubeconfig", str(self.api.kubeconfig())],
+                [
+                    "setpriv",
+                    "--pdeathsig",
+                    "KILL",
+                    sys.executable,
+                    "-m",
+                    MODULE,
+                    *arguments,
+                    "--kubeconfig",
+                    str(self.api.kubeconfig()),
+                ],
                 cwd=PROJECT,
                 env=environment,
                 stderr=log,

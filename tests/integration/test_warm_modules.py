@@ -5,6 +5,7 @@ The collection is a fixture of that name, whose module tells how it was started.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import re
@@ -17,7 +18,13 @@ from typing import Any
 import pytest
 import pytest_asyncio
 from ansible_collections.playvirt.core.images.runner.engine import engine, surroundings
-from ansible_collections.playvirt.core.tests.unit.images.runner.engine.engines import FIXTURES, gone, started
+from ansible_collections.playvirt.core.tests.unit.images.runner.engine.engines import (
+    FIXTURES,
+    gone,
+    running_below,
+    started,
+    until,
+)
 
 PROBE = str(FIXTURES / "playbooks" / "probe.yml")
 Results = dict[str, Any]
@@ -100,14 +107,14 @@ async def test_a_task_that_says_how_it_is_started_is_started_so(warm: Results) -
 async def test_a_host_that_is_killed_is_started_again(name: str) -> None:
     async with probed(name) as found:
         assert (await results(found, "inline", "probing"))["Tell"]["result"]["warm"]
-        hosts = [pid for pid in surroundings.descendants(found.pids[0]) if "module_host" in command_line(pid)]
-        assert len(hosts) == 1
+        job = engine.Job(role="probing", extra_vars={"text": "", "how": "hang"}, timeout=60)
+        play = asyncio.create_task(found.run(job, lambda task: None))
+        program = await until(lambda: running_below(found.pids[0], "/bin/sleep"))
+        hosts = [
+            pid for pid in running_below(found.pids[0], "module_host") if program[0] in surroundings.descendants(pid)
+        ]
+        assert len(hosts) == 2, "the host, and its child that is the module"
         os.kill(hosts[0], signal.SIGKILL)
+        assert not (await play).ok
+        await gone(program[0])
         assert (await results(found, "inline", "probing"))["Tell"]["result"]["warm"]
-
-
-def command_line(pid: int) -> str:
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_text()
-    except OSError:
-        return ""

@@ -21,7 +21,7 @@ from typing import Any
 from aiohttp import web
 from ansible_collections.playvirt.core.plugins.module_utils.api import errors, kinds
 
-from ..api import api_client
+from ..api import api_client, api_paths
 from ..telemetry import log
 from ..watching import cache
 from . import forwarding
@@ -123,20 +123,13 @@ class Gateway:
 
     def _from_cache(self, request: web.Request) -> dict[str, Any] | None:
         """The answer, or None where only the API server knows it."""
-        parts = request.path.strip("/").split("/")
-        api_version, rest = (parts[1], parts[2:]) if parts[0] == "api" else ("/".join(parts[1:3]), parts[3:])
-        namespace = None
-        if len(rest) > 2 and rest[0] == "namespaces":
-            namespace, rest = rest[1], rest[2:]
-        resource = self._resources.get((api_version, rest[0])) if rest else None
-        if resource is None or len(rest) > 2:
+        target = api_paths.parse(request.path)
+        resource = self._resources.get((target.api_version, target.plural)) if target and target.is_whole else None
+        if target is None or resource is None or not self._cache.is_whole(resource.api_version, resource.kind):
             return None
-        kind = resource.kind
-        if not self._cache.is_whole(api_version, kind):
-            return None
-        if len(rest) == 2:
-            return self._cache.get(api_version, kind, namespace, rest[1])
-        return self._list_from_cache(request, resource, namespace)
+        if target.name is not None:
+            return self._cache.get(resource.api_version, resource.kind, target.namespace, target.name)
+        return self._list_from_cache(request, resource, target.namespace)
 
     def _list_from_cache(
         self, request: web.Request, resource: kinds.Resource, namespace: str | None

@@ -17,6 +17,7 @@ from typing import Any
 import aiohttp
 from ansible_collections.playvirt.core.plugins.module_utils.api import errors, kinds
 
+from . import api_paths
 from . import credentials as credentials_file
 
 REQUEST_SECONDS = 60.0
@@ -77,7 +78,10 @@ class APIClient:
         count: Callable[[str, str, int], None] | None = None,
         may_write: Callable[[], bool] = lambda: True,
     ) -> None:
-        """`count` hears of every answer: method, path, HTTP status. `may_write` is asked before every write, see `_ask_before_sending`."""
+        """`count` hears of every answer: method, plural of the resource (empty where it is about none), HTTP status.
+
+        `may_write` is asked before every write, see `_ask_before_sending`.
+        """
         self._credentials = credentials
         self._count = count
         self._may_write = may_write
@@ -126,7 +130,8 @@ class APIClient:
                 trace_request_ctx=request.may_send or (None if request.method in READ_METHODS else self._may_write),
             ) as response:
                 if self._count is not None:
-                    self._count(request.method, request.path, response.status)
+                    target = api_paths.parse(request.path.partition("?")[0])
+                    self._count(request.method, target.plural if target else "", response.status)
                 yield response
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             what = str(error) or type(error).__name__

@@ -1,7 +1,7 @@
 """What a path of the Kubernetes API is about.
 
-In: a path such as `/apis/apps/v1/namespaces/ns/deployments/web/status`. Out: `Target`, or None for what is no resource (discovery, /version). Pure.
-Called by `proxy.py`.
+In: a path without its query, such as `/apis/apps/v1/namespaces/ns/deployments/web/status`. Out: `Target`, or None for what is no resource
+(discovery, /version). Pure. Called by `api_client.py`, `gateway.py` and `proxy.py`.
 """
 
 from __future__ import annotations

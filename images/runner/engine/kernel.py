@@ -18,6 +18,11 @@ def die_with_parent(parent: int) -> None:
         os._exit(1)
 
 
+def wake_when_parent_ends() -> None:
+    """Have the kernel continue this process, should it be stopped, when its parent ends, instead of killing it: for who notices the end and has to clean up."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGCONT)
+
+
 def forks_die_with_this() -> None:
     """Have the kernel kill what this process forks from now on (not what it executes) when it ends itself."""
     prctl = ctypes.CDLL(None).prctl

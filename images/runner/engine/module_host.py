@@ -108,7 +108,7 @@ class Host:
                         surroundings.end_descendants()
                         return
                 elif descriptor in waiting and waiting[descriptor] in self._children:
-                    self._kill(waiting[descriptor])
+                    surroundings.kill_tree(waiting[descriptor])
 
     def _accept(self) -> bool:
         try:
@@ -157,19 +157,8 @@ class Host:
         finally:
             os._exit(1)
 
-    def _kill(self, pid: int) -> None:
-        for child in [*surroundings.descendants(pid), pid]:
-            with suppress(OSError):
-                os.kill(child, signal.SIGKILL)
-
     def _reap(self) -> None:
-        while True:
-            try:
-                pid, status = os.waitpid(-1, os.WNOHANG)
-            except ChildProcessError:
-                return
-            if pid == 0:
-                return
+        for pid, status in surroundings.reap():
             waiting = self._children.pop(pid, None)
             if waiting is not None:
                 with suppress(OSError):

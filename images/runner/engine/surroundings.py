@@ -1,7 +1,8 @@
 """What surrounds a play in its process, taken before it and put back after it, so that the next play finds what the first one found.
 
 In: nothing; `Surroundings()` notes the environment, working directory, umask, signal handlers, standard streams and threads. Out: `restore()` undoes
-changes, ends the processes that were left running, and says what it could not undo: the process is not to be used again then. Called by `worker.py`.
+changes, ends the processes that were left running, and says what it could not undo: the process is not to be used again then. Called by `worker.py`;
+`zygote.py` and `module_host.py` end processes with the same functions.
 """
 
 from __future__ import annotations
@@ -13,10 +14,11 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from contextlib import suppress
 
 SIGNALS = tuple(sorted(signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}))
-_END_SECONDS = 5.0
+_END_SECONDS, _LOOK_SECONDS = 5.0, 0.005
 
 
 def descendants(pid: int) -> list[int]:
@@ -33,19 +35,33 @@ def descendants(pid: int) -> list[int]:
     return found
 
 
+def kill_tree(pid: int) -> None:
+    """Kill a child that leads its process group, and everything below it; this process reaps it as it does when the child ends by itself."""
+    for one in [*descendants(pid), pid]:
+        with suppress(OSError):
+            os.kill(one, signal.SIGKILL)
+    with suppress(OSError):
+        os.killpg(pid, signal.SIGKILL)
+
+
 def end_descendants() -> None:
-    """Kill every process below this one and reap them: this process is their subreaper."""
+    """Kill every process below this one and reap them: this process is their subreaper. Gives up after 5 s on what cannot be killed."""
     multiprocessing.active_children()  # reaps those that ansible-core has finished with
     deadline = time.monotonic() + _END_SECONDS
     while (left := descendants(os.getpid())) and time.monotonic() < deadline:
         for pid in left:
             with suppress(OSError):
                 os.kill(pid, signal.SIGKILL)
-        with suppress(ChildProcessError):
-            os.waitpid(-1, 0)
+        if not list(reap()):
+            time.sleep(_LOOK_SECONDS)
+    list(reap())
+
+
+def reap() -> Iterator[tuple[int, int]]:
+    """Reap what has ended: process id and status of each, as it is waited for."""
     with suppress(ChildProcessError):
-        while os.waitpid(-1, os.WNOHANG)[0]:
-            pass
+        while (ended := os.waitpid(-1, os.WNOHANG))[0]:
+            yield ended
 
 
 class Surroundings:

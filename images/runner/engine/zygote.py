@@ -3,7 +3,7 @@
 Started by `engine.py` as `python -m ...images.runner.engine.zygote --control FD --role NAME... --playbook PATH...`, before anything else. On the control
 socket (unix, SOCK_SEQPACKET, one JSON object per packet) comes in {"spawn": N, "cold": bool} with two descriptors (the worker's
 connection, its standard error), {"kill": N} and {"until": T}; goes out {"ready": {"inline", "misfits", "ansible", "errors": {NAME: error}}},
-{"spawned": {"id", "pid"}}, {"exited": {"id", "status"}}. It ends, and its workers with it, when the control socket is closed.
+{"spawned": {"id", "pid"}}, {"exited": {"id", "status"}}. It ends, and everything below it, when the control socket is closed.
 
 T is a moment of CLOCK_BOOTTIME: when it has passed without a later one, the controller has lost its lease without noticing (it is stopped), and
 the zygote kills it with everything below.
@@ -77,7 +77,10 @@ class HostStarter:
 class Zygote:
     """Answers the control socket and reaps the workers."""
 
-    def __init__(self, control: socket.socket, runner: Any, host: HostStarter, *, memory_kib: int) -> None:
+    def __init__(
+        self, control: socket.socket, runner: Any, host: HostStarter, *, controller: int, memory_kib: int
+    ) -> None:
+        self._controller = controller  # a pidfd: its number may be another process's by then
         self._host = host
         self._memory = memory_kib * 1024
         self._control = control
@@ -88,7 +91,8 @@ class Zygote:
         self._inherited_signals = [signal.SIGCHLD, signal.SIGTERM, signal.SIGINT]
 
     def serve(self) -> None:
-        """Fork, kill and reap until the other side is gone; then kill what is left."""
+        """Fork, kill and reap until the other side is gone; then kill what is left, also what plays have started."""
+        kernel.wake_when_parent_ends()
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.set_wakeup_fd(self._wake_write, warn_on_full_buffer=False)
         signal.signal(signal.SIGTERM, signal.SIG_IGN)  # the controller drains its workers, then closes the socket
@@ -102,7 +106,8 @@ class Zygote:
                 # Short waits: poll's clock stands still while the machine sleeps, the lease's does not.
                 ready = dict(poller.poll(None if self._until is None else LEASE_MILLISECONDS))
                 if self._until is not None and time.clock_gettime(time.CLOCK_BOOTTIME) > self._until:
-                    os.kill(os.getppid(), signal.SIGKILL)
+                    with suppress(ProcessLookupError):
+                        signal.pidfd_send_signal(self._controller, signal.SIGKILL)
                     return
                 if self._wake_read in ready:
                     with suppress(BlockingIOError):
@@ -114,9 +119,7 @@ class Zygote:
                 if self._control.fileno() in ready and not self._answer():
                     return
         finally:
-            for pid in surroundings.descendants(os.getpid()):
-                with suppress(OSError):
-                    os.kill(pid, signal.SIGKILL)
+            surroundings.end_descendants()
 
     def _send(self, message: dict[str, Any]) -> None:
         with suppress(OSError):
@@ -159,8 +162,8 @@ class Zygote:
             kernel.own_orphans()
             resource.setrlimit(resource.RLIMIT_DATA, (self._memory, resource.getrlimit(resource.RLIMIT_DATA)[1]))
             kernel.stand_in_front(OUT_OF_MEMORY_SCORE)
-            os.close(self._wake_read)
-            os.close(self._wake_write)
+            for descriptor in (self._wake_read, self._wake_write, self._controller):
+                os.close(descriptor)
             self._control.close()
             self._host.requests.close()
             null = os.open(os.devnull, os.O_RDWR)
@@ -180,33 +183,23 @@ class Zygote:
     def _kill(self, identity: int) -> None:
         for pid, known in self._workers.items():
             if known == identity:
-                for child in [*surroundings.descendants(pid), pid]:
-                    with suppress(OSError):
-                        os.kill(child, signal.SIGKILL)
-                with suppress(OSError):
-                    os.killpg(pid, signal.SIGKILL)  # a worker leads its process group
+                surroundings.kill_tree(pid)
 
     def _reap(self, poller: select.poll) -> None:
-        while True:
-            try:
-                pid, status = os.waitpid(-1, os.WNOHANG)
-            except ChildProcessError:
-                return
-            if pid == 0:
-                return
+        for pid, status in surroundings.reap():
             if pid == self._host.pid:
                 self._host.ended(status)
                 poller.register(self._host.requests, select.POLLIN)
-            identity = self._workers.pop(pid, None)
-            if identity is None:
-                continue  # the module host, or an orphan of a worker
-            code = os.waitstatus_to_exitcode(status)
-            text = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
-            self._send({"exited": {"id": identity, "status": text}})
+            elif pid in self._workers:
+                code = os.waitstatus_to_exitcode(status)
+                text = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+                self._send({"exited": {"id": self._workers.pop(pid), "status": text}})
+            else:
+                continue  # an orphan
             self._end_orphans()
 
     def _end_orphans(self) -> None:
-        """What a dead worker has left running is ours now (subreaper) and is ended."""
+        """What a dead worker or module host has left running is ours now (subreaper) and is ended."""
         known = {*self._workers, self._host.pid} - {0}
         kept = {pid for worker in known for pid in surroundings.descendants(worker)} | known
         for pid in surroundings.descendants(os.getpid()):
@@ -261,6 +254,7 @@ def main() -> None:
     parser.add_argument("--playbook", action="append", default=[])
     arguments = parser.parse_args()
     kernel.die_with_parent(arguments.parent)
+    controller = os.pidfd_open(arguments.parent)
     kernel.own_orphans()
     control = socket.socket(fileno=arguments.control)
     control.set_inheritable(False)
@@ -268,7 +262,7 @@ def main() -> None:
     gc.collect()
     gc.freeze()
     control.send(json.dumps({"ready": ready}).encode())
-    Zygote(control, runner, host, memory_kib=arguments.memory_kib).serve()
+    Zygote(control, runner, host, controller=controller, memory_kib=arguments.memory_kib).serve()
 
 
 if __name__ == "__main__":

@@ -172,6 +172,7 @@ class ZygoteProcess:
                 **os.environ,
                 **self._environment,
                 "PYTHONPATH": python_path,
+                TOKEN: self._token,
             },
         )
         theirs.close()

@@ -77,9 +77,9 @@ class Metrics:
             registry=self.registry,
         )
 
-    def count_request(self, method: str, path: str, code: int) -> None:
-        """Count one request to the API server."""
-        resource = self._bounded(self._resources, resource_of(path))
+    def count_request(self, method: str, plural: str, code: int) -> None:
+        """Count one request to the API server; no plural where it was about no resource."""
+        resource = self._bounded(self._resources, plural or OTHER)
         self.requests.labels(method, resource, str(code)).inc()
 
     def observe_task(self, action: str, status: str, seconds: float) -> None:
@@ -105,12 +105,3 @@ class Metrics:
     def render(self) -> bytes:
         """The exposition format's text."""
         return prometheus.generate_latest(self.registry)
-
-
-def resource_of(path: str) -> str:
-    """The plural of the resource that a path of the API server is about, such as `pods`; `other` for none."""
-    parts = [part for part in path.partition("?")[0].split("/") if part]
-    rest = parts[3:] if parts[:1] == ["apis"] else parts[2:]
-    if rest[:1] == ["namespaces"] and len(rest) > 2:
-        rest = rest[2:]
-    return rest[0] if rest else "other"

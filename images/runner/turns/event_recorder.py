@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from ansible_collections.playvirt.core.plugins.module_utils.api import errors, metadata
+from ansible_collections.playvirt.core.plugins.module_utils.api import errors, events
 
 from ..api import api_client
 from ..telemetry import log
@@ -20,28 +20,22 @@ from ..watching import cache
 
 LOG = logging.getLogger("runner.events")
 COMPONENT = "playvirt-runner"
-#: the API server refuses a longer one
-MESSAGE_LIMIT = 1024
 
 
-def render(obj: Mapping[str, Any], *, reason: str, message: str, now: str) -> dict[str, Any]:
+def render(obj: Mapping[str, Any], *, reason: str, message: str, now: datetime) -> dict[str, Any]:
     """A Warning; its name follows from the object and the words, so that the same one is found again."""
     meta = obj["metadata"]
     digest = hashlib.sha256(f"{meta.get('uid')}\n{reason}\n{message}".encode()).hexdigest()[:16]
     involved = {name: meta[name] for name in ("name", "namespace", "uid", "resourceVersion") if meta.get(name)}
-    return {
-        "apiVersion": "v1",
-        "kind": "Event",
-        "metadata": {"name": f"{meta['name'][:230]}.{digest}", "namespace": meta.get("namespace") or "default"},
-        "involvedObject": {"apiVersion": obj["apiVersion"], "kind": obj["kind"], **involved},
-        "type": "Warning",
-        "reason": reason,
-        "message": message[:MESSAGE_LIMIT],
-        "source": {"component": COMPONENT},
-        "firstTimestamp": now,
-        "lastTimestamp": now,
-        "count": 1,
-    }
+    event = events.render(
+        {"name": f"{meta['name'][:230]}.{digest}", "namespace": meta.get("namespace") or "default"},
+        {"apiVersion": obj["apiVersion"], "kind": obj["kind"], **involved},
+        severity="Warning",
+        reason=reason,
+        message=message,
+        now=now,
+    )
+    return {**event, "source": {"component": COMPONENT}}
 
 
 class EventRecorder:
@@ -52,7 +46,7 @@ class EventRecorder:
 
     async def warn(self, obj: cache.Object, *, reason: str, message: str) -> None:
         """Record a Warning about the object; says in the log what kept it from being written."""
-        event = render(obj, reason=reason, message=message, now=metadata.format_time(datetime.now(UTC)))
+        event = render(obj, reason=reason, message=message, now=datetime.now(UTC))
         try:
             try:
                 await self._client.create(event)

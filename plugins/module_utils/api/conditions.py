@@ -42,6 +42,26 @@ def put(conditions: Iterable[Mapping[str, Any]] | None, condition: Mapping[str, 
     return result
 
 
+def put_all(
+    conditions: Iterable[Mapping[str, Any]] | None, given: Iterable[Mapping[str, Any]], *, now: str, keep: bool = True
+) -> list[Condition]:
+    """The list with all of these in it, as `put` does; a lastTransitionTime that is given is taken.
+
+    Without `keep` no other condition stays, but the times follow those that were there.
+    """
+    present = [dict(condition) for condition in conditions or ()]
+    result = present if keep else []
+    for condition in given:
+        told = get(put(present, condition, now=now), condition["type"]) or {}
+        time = condition.get("lastTransitionTime") or told["lastTransitionTime"]
+        new = {**told, "lastTransitionTime": time}
+        if get(result, new["type"]) is None:
+            result = [*result, new]
+        else:
+            result = [new if one.get("type") == new["type"] else one for one in result]
+    return result
+
+
 def remove(conditions: Iterable[Mapping[str, Any]] | None, kind: str) -> list[Condition]:
     """The list without the condition of that type."""
     return [dict(condition) for condition in conditions or () if condition.get("type") != kind]

@@ -7,18 +7,17 @@ project's table and those given to it. It validates no schemas and runs no contr
 
     async with kube_api.KubeAPI() as api:
         api.put({...}); client(api.url); api.get("v1", "Pod", "ns", "name")
-    with kube_api.serve_in_thread() as api: ...            # for code that is not asyncio; call its methods through `api.call(...)`
+
+Its watches are in `kube_watches.py`, its objects in `kube_objects.py`; for code that is not asyncio there is `kube_thread.py`.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import copy
 import json
 import ssl
-import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,7 +25,7 @@ from typing import Any
 import yaml
 from aiohttp import web
 from ansible_collections.playvirt.core.plugins.module_utils.api import kinds
-from ansible_collections.playvirt.core.tests.unit.fakes import kube_objects
+from ansible_collections.playvirt.core.tests.unit.fakes import kube_objects, kube_watches
 
 Object = kube_objects.Object
 Key = kube_objects.Key
@@ -67,18 +66,13 @@ class KubeAPI:
         watch_list: bool = False,
     ) -> None:
         """`watch_list`: whether watches may ask for what there is first (sendInitialEvents), as servers since 1.34 do."""
-        self._watch_list = watch_list
-        self.ignore_initial_events = False  # as a server does that does not know the option at all
         resources = [*kinds.RESOURCES.values(), *extra_kinds]
         self._resources = {(resource.api_version, resource.plural): resource for resource in resources}
         self._kinds = {(resource.api_version, resource.kind): resource for resource in resources}
-        self.store = kube_objects.Store(self._wake)
-        self._telling: set[asyncio.Task[None]] = set()
-        self._changed = asyncio.Condition()
+        self.watches = kube_watches.Watches(bookmark_seconds=bookmark_seconds, watch_list=watch_list)
+        self.store = self.watches.store
         self._failures: list[Failure] = []
-        self._watches: set[asyncio.Task[Any]] = set()
         self._runner: web.AppRunner | None = None
-        self._bookmark_seconds = bookmark_seconds
         self._tls = tls
         self._port = 0
         self.seen: list[Seen] = []
@@ -157,8 +151,7 @@ class KubeAPI:
 
     def cut(self) -> None:
         """Break every watch's connection in the middle."""
-        for task in list(self._watches):
-            task.cancel()
+        self.watches.cut()
 
     def compact(self) -> None:
         """Forget the history: a watch from an older version is answered with 410."""
@@ -175,24 +168,7 @@ class KubeAPI:
     async def until(self, check: Callable[[], Any], *, seconds: float = 120.0) -> Any:
         """Wait for the first true answer of `check`, asked again after every change here and every few milliseconds."""
         async with asyncio.timeout(seconds):
-            while not (found := check()):
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(0.005), self._changed:
-                        await self._changed.wait()
-            return found
-
-    def _wake(self) -> None:
-        try:
-            asyncio.get_running_loop()
-        except RuntimeError:
-            return
-        task = asyncio.ensure_future(self._tell())
-        self._telling.add(task)
-        task.add_done_callback(self._telling.discard)
-
-    async def _tell(self) -> None:
-        async with self._changed:
-            self._changed.notify_all()
+            return await self.watches.until(check)
 
     # -- requests
 
@@ -256,7 +232,7 @@ class KubeAPI:
         if request.method != "GET":
             raise Refused(405, "MethodNotAllowed", "the fake API server does not know this")
         if request.query.get("watch") in ("true", "1"):
-            return await self._watch(request, resource, namespace)
+            return await self.watches.serve(request, resource, namespace)
         return web.json_response(self.store.list_page(resource, namespace, request.query))
 
     def _one(
@@ -283,154 +259,9 @@ class KubeAPI:
         merged: Object = kube_objects.merge(found, body)
         return merged
 
-    # -- watches
-
-    async def _watch(self, request: web.Request, resource: kinds.Resource, namespace: str | None) -> web.StreamResponse:
-        initial = request.query.get("sendInitialEvents") == "true" and not self.ignore_initial_events
-        if initial and not self._watch_list:
-            raise Refused(
-                422,
-                "Invalid",
-                "sendInitialEvents: Forbidden: it is forbidden for watch unless the WatchList feature gate is enabled",
-            )
-        response = web.StreamResponse(headers={"Content-Type": "application/json"})
-        position = int(request.query.get("resourceVersion") or 0) or self.store.version
-        await response.prepare(request)
-        task = asyncio.current_task()
-        assert task is not None
-        self._watches.add(task)
-        try:
-            async with asyncio.timeout(float(request.query.get("timeoutSeconds") or 3600)):
-                if initial:
-                    await self._send_initial(request, response, resource, namespace, position)
-                await self._feed(request, response, resource, namespace, position)
-        except asyncio.CancelledError:
-            if request.transport is not None:
-                request.transport.abort()
-            if task.cancelling() and self._runner is not None:
-                task.uncancel()
-        except (TimeoutError, ConnectionError):
-            pass
-        finally:
-            self._watches.discard(task)
-        return response
-
-    async def _send_initial(
-        self,
-        request: web.Request,
-        response: web.StreamResponse,
-        resource: kinds.Resource,
-        namespace: str | None,
-        position: int,
-    ) -> None:
-        everything = {name: value for name, value in request.query.items() if name.endswith("Selector")}
-        for item in self.store.list_page(resource, namespace, everything)["items"]:
-            obj = {"apiVersion": resource.api_version, "kind": resource.kind, **item}
-            await _send(response, {"type": "ADDED", "object": obj})
-        meta = {"resourceVersion": str(position), "annotations": {"k8s.io/initial-events-end": "true"}}
-        mark = {"kind": resource.kind, "apiVersion": resource.api_version, "metadata": meta}
-        await _send(response, {"type": "BOOKMARK", "object": mark})
-
-    async def _feed(
-        self,
-        request: web.Request,
-        response: web.StreamResponse,
-        resource: kinds.Resource,
-        namespace: str | None,
-        position: int,
-    ) -> None:
-        query = request.query
-        while True:
-            if position < self.store.oldest:
-                gone = Refused(410, "Expired", f"too old resource version: {position}")
-                await _send(response, {"type": "ERROR", "object": gone.status})
-                return
-            for event in [e for e in self.store.history if e.version > position]:
-                position = event.version
-                told = self._seen_through(event, resource, namespace, query)
-                if told is not None:
-                    await _send(response, told)
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(self._bookmark_seconds), self._changed:
-                    while self.store.version <= position:
-                        await self._changed.wait()
-            if self.store.version == position and query.get("allowWatchBookmarks") == "true":
-                mark = {
-                    "kind": resource.kind,
-                    "apiVersion": resource.api_version,
-                    "metadata": {"resourceVersion": str(position)},
-                }
-                await _send(response, {"type": "BOOKMARK", "object": mark})
-
-    @staticmethod
-    def _seen_through(
-        event: kube_objects.Event, resource: kinds.Resource, namespace: str | None, query: Mapping[str, str]
-    ) -> Object | None:
-        """The event as a watch with these selectors sees it."""
-        if event.resource != resource:
-            return None
-        before = event.before is not None and kube_objects.selected(event.before, query, namespace)
-        after = event.after is not None and kube_objects.selected(event.after, query, namespace)
-        if after:
-            return {"type": "MODIFIED" if before else "ADDED", "object": event.after}
-        if before and event.before is not None:
-            last = copy.deepcopy(event.before)
-            last["metadata"]["resourceVersion"] = str(event.version)
-            return {"type": "DELETED", "object": last}
-        return None
-
 
 def _decode(text: str) -> Any:
     try:
         return json.loads(text) if text else None
     except ValueError:
         return yaml.safe_load(text)
-
-
-async def _send(response: web.StreamResponse, event: Object) -> None:
-    await response.write(json.dumps(event).encode() + b"\n")
-
-
-class ThreadedKubeAPI:
-    """The server in a thread of its own, for tests that are not asyncio; `call` runs a method of `api` there."""
-
-    def __init__(self, **arguments: Any) -> None:
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
-        self._thread.start()
-        self.api: KubeAPI = self.call(lambda: KubeAPI(**arguments))
-        asyncio.run_coroutine_threadsafe(self.api.start(), self._loop).result(10)
-
-    @property
-    def url(self) -> str:
-        """Where it listens."""
-        return self.api.url
-
-    def call(self, function: Callable[..., Any], *arguments: Any, **keywords: Any) -> Any:
-        """Run a plain function in the server's thread, such as `call(api.put, {...})`."""
-
-        async def run() -> Any:
-            return function(*arguments, **keywords)
-
-        return asyncio.run_coroutine_threadsafe(run(), self._loop).result(10)
-
-    def stop(self) -> None:
-        """Stop the server; its objects stay, and its thread."""
-        asyncio.run_coroutine_threadsafe(self.api.stop(), self._loop).result(10)
-
-    def close(self) -> None:
-        """Stop the server and its thread."""
-        self.stop()
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(10)
-        self._loop.close()
-
-
-@contextlib.contextmanager
-def serve_in_thread(**arguments: Any) -> Iterator[ThreadedKubeAPI]:
-    """A `ThreadedKubeAPI` for the block."""
-    server = ThreadedKubeAPI(**arguments)
-    try:
-        yield server
-    finally:
-        server.close()

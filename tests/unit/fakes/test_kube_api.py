@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import aiohttp
-from ansible_collections.playvirt.core.tests.unit.fakes import kube_api
+from ansible_collections.playvirt.core.tests.unit.fakes import kube_api, kube_thread
 
 PODS = "/api/v1/namespaces/ns/pods"
 
@@ -109,6 +109,6 @@ def test_the_server_runs_in_a_thread() -> None:
         async with aiohttp.ClientSession() as session, session.get(url + PODS) as answer:
             return [item["metadata"]["name"] for item in (await answer.json())["items"]]
 
-    with kube_api.serve_in_thread() as server:
+    with kube_thread.serve_in_thread() as server:
         server.call(server.api.put, pod("a", namespace="ns"))
         assert asyncio.run(names(server.url)) == ["a"]

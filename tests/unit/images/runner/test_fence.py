@@ -1,6 +1,6 @@
 """A replica that has lost its lease is silent, whenever it learns of that.
 
-Not here: one that is killed while it is stopped (tests/integration/test_stopped_controller.py).
+Not here: one that is killed while it is stopped (tests/integration/test_lost_controller.py).
 """
 
 from __future__ import annotations

@@ -16,10 +16,10 @@ import pytest
 from ansible_collections.playvirt.core.images.runner import runner
 from ansible_collections.playvirt.core.images.runner.engine import zygote_process
 from ansible_collections.playvirt.core.images.runner.settings import options
-from ansible_collections.playvirt.core.plugins.module_utils.api import errors, kinds
+from ansible_collections.playvirt.core.plugins.module_utils.api import errors
 from ansible_collections.playvirt.core.tests.unit.fakes import kube_api
+from ansible_collections.playvirt.core.tests.unit.images.runner import widgets
 
-WIDGET = kinds.Resource("example.com/v1", "Widget", "widgets")
 ROLES = Path(__file__).parents[2] / "fixtures" / "roles"
 WATCH_LIST = """
 - group: example.com
@@ -84,9 +84,7 @@ async def running(
     environment["POD_NAME"] = name
     environment.pop("KUBERNETES_SERVICE_HOST", None)
     process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        MODULE,
+        *("setpriv", "--pdeathsig", "KILL", sys.executable, "-m", MODULE),
         *("--watches-file", str(tmp_path / "watches.yaml"), "--socket", str(tmp_path / f"{name}.sock")),
         *("--kubeconfig", str(api.write_kubeconfig(tmp_path / "kubeconfig")), "--health-address", "127.0.0.1:0"),
         *("--log-level", "debug", *arguments),
@@ -107,7 +105,7 @@ def message(api: kube_api.KubeAPI, name: str) -> str | None:
 
 
 async def test_an_object_that_appears_gets_its_play_and_strings_stay_data(tmp_path: Path) -> None:
-    async with kube_api.KubeAPI(extra_kinds=[WIDGET]) as api, running(tmp_path, api) as process:
+    async with kube_api.KubeAPI(extra_kinds=[widgets.WIDGET]) as api, running(tmp_path, api) as process:
         injected = "{{ lookup('pipe', 'echo evaluated') }}"
         api.put(widget("one", size=3, text=injected))
         assert await api.until(lambda: message(api, "one")) == f"size 3 of one: {injected}"
@@ -124,7 +122,7 @@ async def test_an_object_that_appears_gets_its_play_and_strings_stay_data(tmp_pa
 async def test_a_leader_that_was_stopped_writes_nothing_when_it_goes_on(tmp_path: Path) -> None:
     lease = ("--leader-elect", "--lease-name", "runner", "--lease-namespace", "playvirt")
     seconds = ("--lease-duration", "8s", "--lease-renew-deadline", "6s", "--lease-retry", "250ms")
-    async with kube_api.KubeAPI(extra_kinds=[WIDGET]) as api:
+    async with kube_api.KubeAPI(extra_kinds=[widgets.WIDGET]) as api:
         async with running(tmp_path, api, *lease, *seconds, name="first") as first:
             await api.until(lambda: first.logged("leading"))
             async with running(tmp_path, api, *lease, *seconds, name="second") as second:
@@ -135,7 +133,7 @@ async def test_a_leader_that_was_stopped_writes_nothing_when_it_goes_on(tmp_path
                 zygote = first.logged("engine ready")[0]["zygote"]
                 os.kill(
                     zygote, signal.SIGSTOP
-                )  # else it would kill the stopped controller: tests/integration/test_stopped_controller.py
+                )  # else it would kill the stopped controller: tests/integration/test_lost_controller.py
                 first.signal(signal.SIGSTOP)
                 await api.until(lambda: second.logged("leading"))
                 api.put(widget("two", text="x"))
@@ -156,7 +154,7 @@ async def test_a_leader_that_was_stopped_writes_nothing_when_it_goes_on(tmp_path
 
 
 async def test_a_role_that_does_not_exist_ends_the_process_with_the_reason(tmp_path: Path) -> None:
-    async with kube_api.KubeAPI(extra_kinds=[WIDGET]) as api:
+    async with kube_api.KubeAPI(extra_kinds=[widgets.WIDGET]) as api:
         async with running(tmp_path, api, role="absent") as process:
             assert await process.ended() == 1
             assert "The role 'absent' was not found" in process.logged("ended")[0]["error"]

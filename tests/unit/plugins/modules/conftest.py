@@ -1,4 +1,4 @@
-"""A stateful API server on loopback, reached the way a person's `ansible-playbook` reaches one: through a kubeconfig."""
+"""The fixture of tests of modules: a stateful API server on loopback, reached through a kubeconfig."""
 
 from __future__ import annotations
 
@@ -6,17 +6,10 @@ import pathlib
 from collections.abc import Iterator
 
 import pytest
-from ansible_collections.playvirt.core.plugins.module_utils.k8s import kubernetes_transport
-from ansible_collections.playvirt.core.tests.unit.fakes import kube_api
+from ansible_collections.playvirt.core.tests.unit.fakes import kube_thread
 
 
 @pytest.fixture
-def api(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[kube_api.ThreadedKubeAPI]:
-    monkeypatch.setenv("PLAYVIRT_RUNNER_SOCKET", str(tmp_path / "no-runner"))
-    with kube_api.serve_in_thread() as server:
-        kubeconfig = server.call(server.api.write_kubeconfig, tmp_path / "kubeconfig")
-        monkeypatch.setenv("K8S_AUTH_KUBECONFIG", str(kubeconfig))
+def api(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[kube_thread.ThreadedKubeAPI]:
+    with kube_thread.reached_by_kubeconfig(tmp_path, monkeypatch) as server:
         yield server
-        for client in kubernetes_transport._opened.values():
-            client.rest_client.pool_manager.clear()
-        kubernetes_transport._opened.clear()

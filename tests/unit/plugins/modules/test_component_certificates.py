@@ -10,30 +10,30 @@ from typing import Any
 import pytest
 from ansible_collections.playvirt.core.plugins.module_utils.api import errors
 from ansible_collections.playvirt.core.plugins.modules import component_certificates
-from ansible_collections.playvirt.core.tests.unit.fakes import kube_api
+from ansible_collections.playvirt.core.tests.unit.fakes import kube_thread
 from cryptography import x509
 
 NOW = datetime.datetime(2030, 1, 1, tzinfo=datetime.UTC)
 AUTHORITY, SERVING = "kubevirt-ca", "kubevirt-virt-api-certs"
 
 
-def run(api: kube_api.ThreadedKubeAPI, now: datetime.datetime = NOW, *, check_mode: bool = False) -> dict[str, Any]:
+def run(api: kube_thread.ThreadedKubeAPI, now: datetime.datetime = NOW, *, check_mode: bool = False) -> dict[str, Any]:
     owner = {"apiVersion": "kubevirt.io/v1", "kind": "KubeVirt", "name": "kubevirt", "uid": "u"}
     return component_certificates.run({"namespace": "ns", "owner": owner}, check_mode=check_mode, now=now)
 
 
-def secret(api: kube_api.ThreadedKubeAPI, name: str) -> dict[str, Any] | None:
+def secret(api: kube_thread.ThreadedKubeAPI, name: str) -> dict[str, Any] | None:
     found: dict[str, Any] | None = api.call(api.api.get, "v1", "Secret", "ns", name)
     return found
 
 
-def held(api: kube_api.ThreadedKubeAPI, name: str, key: str = "tls.crt") -> list[x509.Certificate]:
+def held(api: kube_thread.ThreadedKubeAPI, name: str, key: str = "tls.crt") -> list[x509.Certificate]:
     found = secret(api, name)
     assert found is not None
     return x509.load_pem_x509_certificates(base64.b64decode(found["data"][key]))
 
 
-def is_trusted(api: kube_api.ThreadedKubeAPI) -> bool:
+def is_trusted(api: kube_thread.ThreadedKubeAPI) -> bool:
     """Whether the serving certificate is of an authority in the bundle."""
     (serving,) = held(api, SERVING)
     for authority in held(api, AUTHORITY, "bundle.crt"):
@@ -45,7 +45,7 @@ def is_trusted(api: kube_api.ThreadedKubeAPI) -> bool:
     return False
 
 
-def test_made_once(api: kube_api.ThreadedKubeAPI) -> None:
+def test_made_once(api: kube_thread.ThreadedKubeAPI) -> None:
     assert run(api, check_mode=True)["changed"] is True
     assert secret(api, AUTHORITY) is None
     first = run(api)
@@ -65,7 +65,7 @@ def test_made_once(api: kube_api.ThreadedKubeAPI) -> None:
     assert "PRIVATE KEY" not in json.dumps([first, again])
 
 
-def test_serving_is_renewed_by_the_same_authority(api: kube_api.ThreadedKubeAPI) -> None:
+def test_serving_is_renewed_by_the_same_authority(api: kube_thread.ThreadedKubeAPI) -> None:
     run(api)
     before = held(api, AUTHORITY, "bundle.crt")
     assert run(api, NOW + datetime.timedelta(days=61))["made"] == ["serving"]
@@ -73,7 +73,7 @@ def test_serving_is_renewed_by_the_same_authority(api: kube_api.ThreadedKubeAPI)
     assert is_trusted(api)
 
 
-def test_an_authority_is_followed_without_a_moment_of_distrust(api: kube_api.ThreadedKubeAPI) -> None:
+def test_an_authority_is_followed_without_a_moment_of_distrust(api: kube_thread.ThreadedKubeAPI) -> None:
     run(api)
     bundles = [held(api, AUTHORITY, "bundle.crt")]
     moment, made = NOW, list[str]()
@@ -99,7 +99,7 @@ def _issued(certificate: x509.Certificate, authority: x509.Certificate) -> bool:
 
 
 @pytest.mark.parametrize("damage", [{"tls.key": "eA=="}, {"tls.crt": "%%"}, {"tls.crt": None}])
-def test_what_is_damaged_is_made_anew(api: kube_api.ThreadedKubeAPI, damage: dict[str, Any]) -> None:
+def test_what_is_damaged_is_made_anew(api: kube_thread.ThreadedKubeAPI, damage: dict[str, Any]) -> None:
     run(api)
     for name in (AUTHORITY, SERVING):
         found = secret(api, name)
@@ -110,7 +110,7 @@ def test_what_is_damaged_is_made_anew(api: kube_api.ThreadedKubeAPI, damage: dic
     assert is_trusted(api)
 
 
-def test_two_at_a_time_do_not_make_two(api: kube_api.ThreadedKubeAPI) -> None:
+def test_two_at_a_time_do_not_make_two(api: kube_thread.ThreadedKubeAPI) -> None:
     run(api)
     api.call(api.api.fail, "PATCH", "/api/v1/namespaces/ns/secrets", code=409, reason="Conflict")
     with pytest.raises(errors.Conflict):

@@ -9,7 +9,7 @@ import pytest
 from ansible_collections.playvirt.core.plugins.module_utils.api import errors
 from ansible_collections.playvirt.core.plugins.module_utils.installation import settings, virt_operator
 from ansible_collections.playvirt.core.plugins.modules import kubevirt_wait
-from ansible_collections.playvirt.core.tests.unit.fakes import kube_api
+from ansible_collections.playvirt.core.tests.unit.fakes import kube_thread
 
 WANTED = settings.Settings(registry="r", tag="v1")
 READY = {"observedGeneration": 1, "updatedReplicas": 1, "availableReplicas": 1}
@@ -18,7 +18,7 @@ READY = {"observedGeneration": 1, "updatedReplicas": 1, "availableReplicas": 1}
 class Watching:
     """Runs the module; each second of waiting is a step of the test."""
 
-    def __init__(self, api: kube_api.ThreadedKubeAPI) -> None:
+    def __init__(self, api: kube_thread.ThreadedKubeAPI) -> None:
         self.api = api
         self.shown: list[str] = []
         self.seconds = 0.0
@@ -57,7 +57,7 @@ class Watching:
 
 
 @pytest.fixture
-def watching(api: kube_api.ThreadedKubeAPI) -> Watching:
+def watching(api: kube_thread.ThreadedKubeAPI) -> Watching:
     return Watching(api)
 
 

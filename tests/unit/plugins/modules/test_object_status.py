@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 from ansible_collections.playvirt.core.plugins.module_utils.api import errors
 from ansible_collections.playvirt.core.plugins.modules import object_status
-from ansible_collections.playvirt.core.tests.unit.fakes import kube_api
+from ansible_collections.playvirt.core.tests.unit.fakes import kube_thread
 
 CONDITION = {"type": "Synchronized", "status": "False", "reason": "R", "message": "m"}
 
 
 @pytest.fixture
-def vmi(api: kube_api.ThreadedKubeAPI) -> dict[str, Any]:
+def vmi(api: kube_thread.ThreadedKubeAPI) -> dict[str, Any]:
     made = {
         "apiVersion": "kubevirt.io/v1",
         "kind": "VirtualMachineInstance",
@@ -38,11 +38,11 @@ def _run(
     return object_status.run(params, check_mode=check)
 
 
-def _stored(api: kube_api.ThreadedKubeAPI) -> dict[str, Any]:
+def _stored(api: kube_thread.ThreadedKubeAPI) -> dict[str, Any]:
     return api.call(api.api.get, "kubevirt.io/v1", "VirtualMachineInstance", "ns", "a")["status"]
 
 
-def test_fields_and_conditions_join_what_is_there(api: kube_api.ThreadedKubeAPI, vmi: dict[str, Any]) -> None:
+def test_fields_and_conditions_join_what_is_there(api: kube_thread.ThreadedKubeAPI, vmi: dict[str, Any]) -> None:
     assert _run(status={"phase": "Failed", "reason": None}, conditions=[CONDITION])["changed"] is True
     stored = _stored(api)
     assert stored["phase"] == "Failed"
@@ -50,31 +50,31 @@ def test_fields_and_conditions_join_what_is_there(api: kube_api.ThreadedKubeAPI,
     assert [condition["type"] for condition in stored["conditions"]] == ["Ready", "Synchronized"]
 
 
-def test_the_same_again_writes_nothing(api: kube_api.ThreadedKubeAPI, vmi: dict[str, Any]) -> None:
+def test_the_same_again_writes_nothing(api: kube_thread.ThreadedKubeAPI, vmi: dict[str, Any]) -> None:
     first = _run(conditions=[CONDITION])
     writes = len(api.call(api.api.writes))
     assert (first["changed"], _run(conditions=[CONDITION])["changed"]) == (True, False)
     assert len(api.call(api.api.writes)) == writes
 
 
-def test_check_mode_writes_nothing(api: kube_api.ThreadedKubeAPI, vmi: dict[str, Any]) -> None:
+def test_check_mode_writes_nothing(api: kube_thread.ThreadedKubeAPI, vmi: dict[str, Any]) -> None:
     assert _run(check=True, status={"phase": "Failed"})["changed"] is True
     assert _stored(api)["phase"] == "Running"
 
 
-def test_a_conflict_is_met_by_reading_again(api: kube_api.ThreadedKubeAPI, vmi: dict[str, Any]) -> None:
+def test_a_conflict_is_met_by_reading_again(api: kube_thread.ThreadedKubeAPI, vmi: dict[str, Any]) -> None:
     path = "/apis/kubevirt.io/v1/namespaces/ns/virtualmachineinstances/a/status"
     api.call(api.api.fail, "PUT", path, code=409, reason="Conflict", times=2)
     assert _run(status={"phase": "Failed"})["changed"] is True
     assert _stored(api)["phase"] == "Failed"
 
 
-def test_endless_conflicts_are_told(api: kube_api.ThreadedKubeAPI, vmi: dict[str, Any]) -> None:
+def test_endless_conflicts_are_told(api: kube_thread.ThreadedKubeAPI, vmi: dict[str, Any]) -> None:
     path = "/apis/kubevirt.io/v1/namespaces/ns/virtualmachineinstances/a/status"
     api.call(api.api.fail, "PUT", path, code=409, reason="Conflict", times=99)
-    with pytest.raises(errors.Conflict, match="changed 5 times"):
+    with pytest.raises(errors.Conflict, match="changed 6 times"):
         _run(status={"phase": "Failed"})
 
 
-def test_an_object_that_is_gone_is_no_error(api: kube_api.ThreadedKubeAPI) -> None:
+def test_an_object_that_is_gone_is_no_error(api: kube_thread.ThreadedKubeAPI) -> None:
     assert _run(status={"phase": "Failed"}) == {"changed": False, "object": None}

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.playvirt.core.plugins.modules import event, reconcile_plan
-from ansible_collections.playvirt.core.tests.unit.fakes import cluster, kube_api
+from ansible_collections.playvirt.core.tests.unit.fakes import cluster, kube_thread
 
 VMI: dict[str, Any] = {
     "apiVersion": "kubevirt.io/v1",
@@ -23,7 +23,7 @@ def _run(**more: Any) -> dict[str, Any]:
     return reconcile_plan.run(params, check_mode=False)
 
 
-def test_the_plan_of_an_object(api: kube_api.ThreadedKubeAPI) -> None:
+def test_the_plan_of_an_object(api: kube_thread.ThreadedKubeAPI) -> None:
     api.call(api.api.put, copy.deepcopy(cluster.KUBEVIRT))
     stored = api.call(api.api.put, VMI)
     decided = _run()
@@ -35,7 +35,7 @@ def test_the_plan_of_an_object(api: kube_api.ThreadedKubeAPI) -> None:
     assert "create_pod" not in _run()["plan"]["steps"]
 
 
-def test_nothing_to_do_for_what_is_gone(api: kube_api.ThreadedKubeAPI) -> None:
+def test_nothing_to_do_for_what_is_gone(api: kube_thread.ThreadedKubeAPI) -> None:
     assert _run() == {
         "changed": False,
         "plan": {"steps": {}, "status": None, "requeue_after": None},
@@ -44,7 +44,7 @@ def test_nothing_to_do_for_what_is_gone(api: kube_api.ThreadedKubeAPI) -> None:
     }
 
 
-def test_hooks_are_those_files_that_exist(api: kube_api.ThreadedKubeAPI, tmp_path: pathlib.Path) -> None:
+def test_hooks_are_those_files_that_exist(api: kube_thread.ThreadedKubeAPI, tmp_path: pathlib.Path) -> None:
     api.call(api.api.put, copy.deepcopy(cluster.KUBEVIRT))
     api.call(api.api.put, VMI)
     for name in ("before_create_pod.yml", "after_nothing.yml", "after_delete_pod.yml"):
@@ -52,7 +52,7 @@ def test_hooks_are_those_files_that_exist(api: kube_api.ThreadedKubeAPI, tmp_pat
     assert set(_run(hooks_directory=str(tmp_path))["hooks"]) == {"before_create_pod", "after_delete_pod"}
 
 
-def test_an_event_is_there_to_be_described(api: kube_api.ThreadedKubeAPI) -> None:
+def test_an_event_is_there_to_be_described(api: kube_thread.ThreadedKubeAPI) -> None:
     stored = api.call(api.api.put, VMI)
     told = {"object": stored, "type": "Normal", "reason": "Started", "message": "m" * 2000, "component": "c"}
     event.run(told, check_mode=False)
@@ -63,7 +63,7 @@ def test_an_event_is_there_to_be_described(api: kube_api.ThreadedKubeAPI) -> Non
 
 
 @pytest.mark.parametrize("planner", ["virtualmachine", "domain"])
-def test_other_planners_read_their_kind(api: kube_api.ThreadedKubeAPI, planner: str) -> None:
+def test_other_planners_read_their_kind(api: kube_thread.ThreadedKubeAPI, planner: str) -> None:
     api.call(api.api.put, VMI)
     expected = None if planner == "virtualmachine" else "VirtualMachineInstance"
     found = _run(planner=planner)["object"]

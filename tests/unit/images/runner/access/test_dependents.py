@@ -8,14 +8,13 @@ from dataclasses import replace
 
 import pytest
 from ansible_collections.playvirt.core.images.runner.access import dependents, owner_injection
-from ansible_collections.playvirt.core.images.runner.api import api_client, credentials, discovery
+from ansible_collections.playvirt.core.images.runner.api import api_client, discovery
 from ansible_collections.playvirt.core.images.runner.settings import watches
 from ansible_collections.playvirt.core.images.runner.watching import cache, watcher
-from ansible_collections.playvirt.core.plugins.module_utils.api import kinds
 from ansible_collections.playvirt.core.tests.unit.fakes import kube_api
+from ansible_collections.playvirt.core.tests.unit.images.runner import widgets
 
-WIDGET = kinds.Resource("example.com/v1", "Widget", "widgets")
-SOURCE = cache.Source(api_version="example.com/v1", kind="Widget")
+SOURCE = widgets.SOURCE
 WATCH = watches.Watch(
     name="w", api_version="example.com/v1", kind="Widget", role="r", primary=(SOURCE,), dynamic_dependents=True
 )
@@ -30,15 +29,14 @@ REVIEWS = discovery.Served(api_version="a/v1", kind="Review", namespaced=False, 
 async def scene(
     *namespaces: str,
 ) -> AsyncIterator[tuple[kube_api.KubeAPI, api_client.APIClient, dependents.Dependents]]:
-    async with kube_api.KubeAPI(extra_kinds=[WIDGET]) as api:
-        async with api_client.APIClient(credentials.Credentials(api.url, None, lambda: None)) as client:
-            store = cache.Cache([SOURCE])
-            primary = watcher.Watcher(client, store, SOURCE)
-            found = dependents.Dependents(client=client, store=store, namespaces=namespaces, watchers=[primary])
-            try:
-                yield api, client, found
-            finally:
-                await found.stop()
+    async with widgets.connected() as (api, client):
+        store = cache.Cache([SOURCE])
+        primary = watcher.Watcher(client, store, SOURCE)
+        found = dependents.Dependents(client=client, store=store, namespaces=namespaces, watchers=[primary])
+        try:
+            yield api, client, found
+        finally:
+            await found.stop()
 
 
 async def test_a_kind_is_watched_in_each_namespace_that_the_runner_watches() -> None:

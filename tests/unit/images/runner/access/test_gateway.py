@@ -12,14 +12,13 @@ from typing import Any
 
 import pytest
 from ansible_collections.playvirt.core.images.runner.access import gateway, routes
-from ansible_collections.playvirt.core.images.runner.api import api_client, credentials
 from ansible_collections.playvirt.core.images.runner.watching import cache
-from ansible_collections.playvirt.core.plugins.module_utils.api import errors, kinds
+from ansible_collections.playvirt.core.plugins.module_utils.api import errors
 from ansible_collections.playvirt.core.plugins.module_utils.k8s import gateway as gateway_client
 from ansible_collections.playvirt.core.tests.unit.fakes import kube_api
+from ansible_collections.playvirt.core.tests.unit.images.runner import widgets
 
-WIDGET = kinds.Resource("example.com/v1", "Widget", "widgets")
-SOURCE = cache.Source(api_version="example.com/v1", kind="Widget")
+WIDGET, SOURCE = widgets.WIDGET, widgets.SOURCE
 WIDGETS = "/apis/example.com/v1/namespaces/ns/widgets"
 CACHED = {"X-Playvirt-Read": "cache"}
 
@@ -52,19 +51,16 @@ class Scene:
 async def scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: cache.Source = SOURCE) -> AsyncIterator[Scene]:
     path = tmp_path / "run" / "runner.sock"
     monkeypatch.setenv("PLAYVIRT_RUNNER_SOCKET", str(path))
-    async with kube_api.KubeAPI(extra_kinds=[WIDGET]) as api:
-        async with api_client.APIClient(credentials.Credentials(api.url, None, lambda: None)) as client:
-            found = Scene(api, source)
-            server = gateway.Gateway(
-                client=client, store=found.cache, routes=found.routes, may_write=lambda: found.leading
-            )
-            server.know(WIDGET)
-            await server.start(path)
-            assert stat.S_IMODE(path.stat().st_mode) == 0o600
-            try:
-                yield found
-            finally:
-                await server.stop()
+    async with widgets.connected() as (api, client):
+        found = Scene(api, source)
+        server = gateway.Gateway(client=client, store=found.cache, routes=found.routes, may_write=lambda: found.leading)
+        server.know(WIDGET)
+        await server.start(path)
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+        try:
+            yield found
+        finally:
+            await server.stop()
 
 
 async def test_requests_and_errors_are_passed_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

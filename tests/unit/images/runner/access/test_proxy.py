@@ -19,11 +19,10 @@ from ansible_collections.playvirt.core.images.runner.api import api_client, cred
 from ansible_collections.playvirt.core.images.runner.settings import watches
 from ansible_collections.playvirt.core.images.runner.turns import triggers
 from ansible_collections.playvirt.core.images.runner.watching import cache, watcher
-from ansible_collections.playvirt.core.plugins.module_utils.api import kinds
 from ansible_collections.playvirt.core.tests.unit.fakes import kube_api
+from ansible_collections.playvirt.core.tests.unit.images.runner import widgets
 
-WIDGET = kinds.Resource("example.com/v1", "Widget", "widgets")
-SOURCE = cache.Source(api_version="example.com/v1", kind="Widget")
+SOURCE = widgets.SOURCE
 WATCH = watches.Watch(
     name="widgets",
     api_version="example.com/v1",
@@ -87,24 +86,23 @@ class Scene:
 
 @asynccontextmanager
 async def scene(watch: watches.Watch = WATCH, **options: Any) -> AsyncIterator[Scene]:
-    async with kube_api.KubeAPI(extra_kinds=[WIDGET]) as api:
-        async with api_client.APIClient(credentials.Credentials(api.url, None, lambda: None)) as client:
-            found = Scene(api, client, watch, proxy.ProxyOptions(**options))
-            await found.proxy.start()
-            watching = asyncio.create_task(found.watcher.run())
-            await found.watcher.synced.wait()
-            try:
-                with found.proxy.session(0, watch, found.owner) as environment:
-                    config = json.loads(Path(environment["K8S_AUTH_KUBECONFIG"]).read_text())
-                    found.server = config["clusters"][0]["cluster"]["server"]
-                    found.token = config["users"][0]["user"]["token"]
-                    assert config["contexts"][0]["context"]["namespace"] == "ns"
-                    yield found
-            finally:
-                watching.cancel()
-                await asyncio.gather(watching, return_exceptions=True)
-                await found.kinds.stop()
-                await found.proxy.stop()
+    async with widgets.connected() as (api, client):
+        found = Scene(api, client, watch, proxy.ProxyOptions(**options))
+        await found.proxy.start()
+        watching = asyncio.create_task(found.watcher.run())
+        await found.watcher.synced.wait()
+        try:
+            with found.proxy.session(0, watch, found.owner) as environment:
+                config = json.loads(Path(environment["K8S_AUTH_KUBECONFIG"]).read_text())
+                found.server = config["clusters"][0]["cluster"]["server"]
+                found.token = config["users"][0]["user"]["token"]
+                assert config["contexts"][0]["context"]["namespace"] == "ns"
+                yield found
+        finally:
+            watching.cancel()
+            await asyncio.gather(watching, return_exceptions=True)
+            await found.kinds.stop()
+            await found.proxy.stop()
 
 
 async def test_only_the_token_of_a_run_that_is_going_on_opens_the_door() -> None:

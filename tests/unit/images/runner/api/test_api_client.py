@@ -9,6 +9,7 @@ import pytest
 from ansible_collections.playvirt.core.images.runner.api import api_client, credentials
 from ansible_collections.playvirt.core.plugins.module_utils.api import errors, kinds
 from ansible_collections.playvirt.core.tests.unit.fakes import kube_api
+from ansible_collections.playvirt.core.tests.unit.images.runner import widgets
 
 GADGET = kinds.Resource("example.com/v1", "Gadget", "gadgetries", namespaced=False)
 CONFIG = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"namespace": "ns", "name": "c"}, "data": {"a": "1"}}
@@ -16,9 +17,8 @@ CONFIG = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"namespace": "ns
 
 @asynccontextmanager
 async def scene() -> AsyncIterator[tuple[kube_api.KubeAPI, api_client.APIClient]]:
-    async with kube_api.KubeAPI(extra_kinds=[GADGET]) as api:
-        async with api_client.APIClient(credentials.Credentials(api.url, None, lambda: None)) as client:
-            yield api, client
+    async with widgets.connected(extra_kinds=[GADGET]) as (api, client):
+        yield api, client
 
 
 async def test_verbs_and_their_errors() -> None:
@@ -75,3 +75,23 @@ async def test_a_server_that_is_away_is_a_transient_error() -> None:
         await api.stop()
         with pytest.raises(errors.TransientError, match="GET /api/v1/nodes"):
             await client.list("v1", "Node")
+
+
+async def test_every_answer_is_told_with_its_resource() -> None:
+    told: list[tuple[str, str, int]] = []
+    async with kube_api.KubeAPI() as api:
+        access = credentials.Credentials(api.url, None, lambda: None)
+        async with api_client.APIClient(access, count=lambda *one: told.append(one)) as client:
+            await client.create(CONFIG)
+            with pytest.raises(errors.NotFound):
+                await client.get("v1", "Pod", namespace="ns", name="absent")
+            await client.list("v1", "Node", api_client.Selection(label_selector="a=b"))
+            await client.request(api_client.Request(method="GET", path="/api/v1/nodes?limit=1"))
+            await client.request(api_client.Request(method="GET", path="/api/v1"))
+    assert told == [
+        ("POST", "configmaps", 201),
+        ("GET", "pods", 404),
+        ("GET", "nodes", 200),
+        ("GET", "nodes", 200),
+        ("GET", "", 200),
+    ]

@@ -7,8 +7,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from ansible_collections.playvirt.core.images.runner.api import api_client, credentials, lease
+from ansible_collections.playvirt.core.images.runner.api import api_client, lease
 from ansible_collections.playvirt.core.tests.unit.fakes import kube_api
+from ansible_collections.playvirt.core.tests.unit.images.runner import widgets
 
 
 class Clock:
@@ -41,9 +42,8 @@ class Scene:
 
 @asynccontextmanager
 async def scene() -> AsyncIterator[Scene]:
-    async with kube_api.KubeAPI() as api:
-        async with api_client.APIClient(credentials.Credentials(api.url, None, lambda: None)) as client:
-            yield Scene(api, client)
+    async with widgets.connected() as (api, client):
+        yield Scene(api, client)
 
 
 async def test_the_first_takes_the_lease_and_others_do_not() -> None:

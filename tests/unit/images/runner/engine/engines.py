@@ -10,13 +10,13 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.playvirt.core.images.runner.engine import engine
+from ansible_collections.playvirt.core.images.runner.engine import engine, surroundings
 from ansible_collections.playvirt.core.tests.unit import second_core
 
 FIXTURES = Path(__file__).parents[3] / "fixtures"
@@ -107,6 +107,24 @@ def ansible_playbook(
     command = [sys.executable, "-m", "ansible", "playbook", "-i", "localhost,", "-c", "local", "-e", f"@{extra}"]
     settings = {**os.environ, "ANSIBLE_ROLES_PATH": str(ROLES), "ANSIBLE_NOCOLOR": "1", **environment}
     return subprocess.run([*command, str(book)], env=settings, capture_output=True, text=True, check=False)
+
+
+async def until[T](found: Callable[[], T], seconds: float = 60.0) -> T:
+    """Wait for what the function finds; raises TimeoutError when it goes on finding nothing."""
+    async with asyncio.timeout(seconds):
+        while not (answer := found()):
+            await asyncio.sleep(0.02)
+    return answer
+
+
+def running_below(pid: int, program: str) -> list[int]:
+    """The processes below one whose command line has that word."""
+    found = []
+    for one in surroundings.descendants(pid):
+        with suppress(OSError):
+            if program in Path(f"/proc/{one}/cmdline").read_text():
+                found.append(one)
+    return found
 
 
 def alive(pid: int) -> bool:

@@ -24,7 +24,9 @@ from ansible_collections.playvirt.core.tests.unit.images.runner.engine.engines i
     misbehave,
     parameter,
     run,
+    running_below,
     started,
+    until,
 )
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -181,15 +183,15 @@ async def test_a_zygote_that_is_killed_is_started_again(shared: engine.Engine) -
 
 
 async def test_a_zygote_that_dies_under_a_play_is_a_failed_run(shared: engine.Engine) -> None:
-    begun = asyncio.Event()
-    job = engine.Job(role="misbehaving", extra_vars={"how": "hang"}, timeout=30)
-    play = asyncio.create_task(shared.run(job, lambda task: begun.set()))
-    await begun.wait()
+    job = engine.Job(role="misbehaving", extra_vars={"how": "hang_with_child"}, timeout=30)
+    play = asyncio.create_task(shared.run(job, lambda task: None))
+    program = await until(lambda: running_below(shared.pids[0], "/bin/sleep"))
     os.kill(shared.pids[0], signal.SIGKILL)
     result = await play
     assert not result.ok
     assert result.task in ("Misbehave", "role misbehaving")  # it may not have begun its next task
     assert "ended during the play" in result.message
+    await gone(program[0])
     assert (await look(shared))[0] == "clean"
 
 

@@ -1,20 +1,20 @@
 """Text of a custom resource is never evaluated: whatever Jinja or marker it holds, wherever it stands, in every engine, on every way through a
 role.
 
-Objects are built at random from payloads (the seeds are fixed, so a failure can be repeated): as values, keys, in lists, nested, in labels and
-annotations. The role fixtures/roles/passing_on hands them on by facts, loops, registered results, variables, includes and one of our actions,
-and writes what arrived. A payload that was evaluated would make a file. The last test shows that an evaluating way is caught: the variables as
-ansible-operator gives them.
+Hypothesis builds objects from payloads, halves of templates and any characters: as values, keys, in lists, nested, in labels and annotations.
+The role fixtures/roles/passing_on hands them on by facts, loops, registered results, variables, includes and one of our actions, and writes what
+arrived. A payload that was evaluated would make a file. The last test shows that an evaluating way is caught: the variables as ansible-operator
+gives them.
 """
 
 from __future__ import annotations
 
 import json
-import random
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 import pytest_asyncio
 from ansible_collections.playvirt.core.images.runner.engine import engine
@@ -24,14 +24,14 @@ from ansible_collections.playvirt.core.tests.unit.images.runner.engine.engines i
     parameter,
     started,
 )
+from hypothesis import strategies as st
 
-SEEDS = range(6)
 ACTIONS = {"ANSIBLE_ACTION_PLUGINS": str(ROLES / "passing_on" / "action_plugins")}
 WAYS = {"straight", "fact", "nested", "register", "vars", "loop", "results", "included", "built"}
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
-def payloads(canary: Path) -> list[str]:
+def payloads(canary: str) -> list[str]:
     """Texts that do something when they are evaluated, and texts that are taken for something else when they are read."""
     call = f"lookup('ansible.builtin.pipe', 'touch {canary}')"
     return [
@@ -61,37 +61,41 @@ def payloads(canary: Path) -> list[str]:
     ]
 
 
-class Objects:
-    """Makes objects out of payloads."""
+PAYLOADS = payloads("CANARY")
+# What stands between two payloads, or alone: halves of templates, and any characters.
+PIECES = ["{{", "}}", "{%", "%}", "{#", "#}", "{{ '", "' }}", "\\", "\n", "'", '"', "|", "CANARY"]
+MARKERS = ["__ansible_unsafe", "__ansible_vault", "__ansible_type"]
 
-    def __init__(self, seed: int, canary: Path) -> None:
-        self._random = random.Random(seed)
-        self._texts = payloads(canary)
 
-    def text(self) -> str:
-        return self._random.choice(self._texts)
+def texts() -> st.SearchStrategy[str]:
+    """A payload, or pieces of templates, payloads and any characters one after the other."""
+    pieces = st.sampled_from(PIECES) | st.sampled_from(PAYLOADS) | st.text(max_size=5)
+    return st.sampled_from(PAYLOADS) | st.lists(pieces, min_size=1, max_size=5).map("".join)
 
-    def value(self, depth: int = 0) -> Any:
-        """A text, a list, a map whose keys are payloads or ansible's own markers, or a plain value."""
-        kind = self._random.randrange(8 if depth < 3 else 4)
-        if kind < 3:
-            return self.text()
-        if kind == 3:
-            return self._random.choice([None, True, 0, -1.5, "", 2**40])
-        if kind < 6:
-            return [self.value(depth + 1) for _ in range(self._random.randrange(4))]
-        if kind == 6:
-            return {self._random.choice(["__ansible_unsafe", "__ansible_vault", "__ansible_type"]): self.text()}
-        return {self.text(): self.value(depth + 1) for _ in range(self._random.randrange(4))}
 
-    def widget(self) -> dict[str, Any]:
-        """An object with every payload in it at least once."""
-        metadata = {"name": "one", "namespace": "default", "labels": {self.text(): self.text() for _ in range(5)}}
-        metadata["annotations"] = {self.text(): self.text() for _ in range(5)}
-        texts = self._random.sample(self._texts, len(self._texts))
-        spec = {"list": texts, "map": {f"key{n}": text for n, text in enumerate(texts)}, "any": self.value()}
-        spec["keys"] = {text: {text: [text]} for text in texts}
-        return {"apiVersion": "example.com/v1", "kind": "Widget", "metadata": metadata, "spec": spec}
+def values() -> st.SearchStrategy[Any]:
+    """A text, a plain value, a list, or a map whose keys are texts or ansible's own markers."""
+    plain = texts() | st.sampled_from([None, True, 0, -1.5, "", 2**40])
+    return st.recursive(
+        plain,
+        lambda inner: (
+            st.lists(inner, max_size=3)
+            | st.dictionaries(texts(), inner, max_size=3)
+            | st.dictionaries(st.sampled_from(MARKERS), texts(), min_size=1, max_size=1)
+        ),
+        max_leaves=8,
+    )
+
+
+@st.composite
+def objects(draw: st.DrawFn) -> dict[str, Any]:
+    """An object with every payload in it at least once."""
+    few = st.dictionaries(texts(), texts(), max_size=5)
+    meta = {"name": "one", "namespace": "default", "labels": draw(few), "annotations": draw(few)}
+    listed = [*draw(st.permutations(PAYLOADS)), *draw(st.lists(texts(), max_size=8))]
+    spec = {"list": listed, "map": {f"key{n}": text for n, text in enumerate(listed)}, "any": draw(values())}
+    spec["keys"] = {text: {text: [text]} for text in listed}
+    return {"apiVersion": "example.com/v1", "kind": "Widget", "metadata": meta, "spec": spec}
 
 
 def variables(widget: dict[str, Any], told: Path) -> dict[str, Any]:
@@ -125,29 +129,51 @@ async def shared(request: pytest.FixtureRequest) -> AsyncIterator[engine.Engine]
         yield found
 
 
-@pytest.mark.parametrize("name", ["inline", "fork", pytest.param("subprocess", marks=pytest.mark.full)])
-async def test_no_text_of_an_object_is_evaluated(shared: engine.Engine, name: str, tmp_path: Path) -> None:
-    for seed in SEEDS if name == "inline" else SEEDS[:1]:
-        told, canary = tmp_path / f"told{seed}", tmp_path / f"canary{seed}"
-        widget = Objects(seed, canary).widget()
-        tasks: list[Any] = []
-        job = engine.Job(role="passing_on", extra_vars=variables(widget, told), engine=name, timeout=200, verbosity=1)
-        result = await shared.run(job, tasks.append)
-        assert result.ok, (seed, result)
-        check(widget, told, canary)
-        texts = widget["spec"]["list"]
-        messages = {task["task"]: task["msg"] for task in tasks}
-        assert messages["In a message"] == " ".join(widget["spec"]["map"].values())[:4096]
-        assert messages["In a failure"] == texts[0][:4096]
+async def pass_on(found: engine.Engine, name: str, made: dict[str, Any], directory: Path) -> None:
+    """Run the role for the object and compare what it wrote and told."""
+    told, canary = directory / "told", directory / "canary"
+    widget = json.loads(json.dumps(made).replace("CANARY", str(canary)))
+    tasks: list[Any] = []
+    job = engine.Job(role="passing_on", extra_vars=variables(widget, told), engine=name, timeout=200, verbosity=1)
+    result = await found.run(job, tasks.append)
+    assert result.ok, result
+    check(widget, told, canary)
+    messages = {task["task"]: task["msg"] for task in tasks}
+    assert messages["In a message"] == " ".join(widget["spec"]["map"].values())[:4096]
+    assert messages["In a failure"] == widget["spec"]["list"][0][:4096]
+
+
+# A run takes part of a second, so an object that fails is told as it is and not made smaller.
+SETTINGS = hypothesis.settings(
+    deadline=None,
+    suppress_health_check=list(hypothesis.HealthCheck),
+    phases=(hypothesis.Phase.reuse, hypothesis.Phase.generate),
+)
+
+
+@hypothesis.settings(SETTINGS, max_examples=6)
+@hypothesis.given(made=objects())
+async def test_no_text_of_an_object_is_evaluated(
+    shared: engine.Engine, tmp_path_factory: pytest.TempPathFactory, made: dict[str, Any]
+) -> None:
+    await pass_on(shared, "inline", made, tmp_path_factory.mktemp("inline"))
+
+
+@pytest.mark.parametrize("name", ["fork", pytest.param("subprocess", marks=pytest.mark.full)])
+@hypothesis.settings(SETTINGS, max_examples=2)
+@hypothesis.given(made=objects())
+async def test_nor_is_it_by_the_other_engines(
+    shared: engine.Engine, name: str, tmp_path_factory: pytest.TempPathFactory, made: dict[str, Any]
+) -> None:
+    await pass_on(shared, name, made, tmp_path_factory.mktemp(name))
 
 
 @pytest.mark.full
 async def test_an_evaluating_way_is_caught(tmp_path: Path) -> None:
     """Variables as trusted JSON on the command line, as ansible-operator gives them without markUnsafe."""
     told, canary = tmp_path / "told", tmp_path / "canary"
-    widget = Objects(0, canary).widget()
-    texts = payloads(canary)[:1]
-    widget = {**widget, "metadata": {"name": "one"}, "spec": {"list": texts, "map": {"key": texts[0]}}}
+    evaluated = payloads(str(canary))[0]
+    widget = {"metadata": {"name": "one"}, "spec": {"list": [evaluated], "map": {"key": evaluated}}}
     ansible_playbook(tmp_path, "passing_on", json.dumps(variables(widget, told)), ACTIONS)
     with pytest.raises(AssertionError, match="canary"):
         check(widget, told, canary)

@@ -11,7 +11,7 @@ from ansible.module_utils.common import arg_spec
 from ansible_collections.operator_sdk.util.plugins.modules import k8s_event, k8s_status, osdk_metric, requeue_after
 from ansible_collections.playvirt.core.plugins.module_utils.api import errors
 from ansible_collections.playvirt.core.plugins.module_utils.k8s import gateway
-from ansible_collections.playvirt.core.tests.unit.fakes import kube_api
+from ansible_collections.playvirt.core.tests.unit.fakes import kube_thread
 
 WIDGET = {"api_version": "example.com/v1", "kind": "Widget", "name": "a", "namespace": "ns"}
 READY = {
@@ -42,7 +42,7 @@ def refusal(module: types.ModuleType, **arguments: Any) -> str:
 
 
 @pytest.fixture
-def widget(api: kube_api.ThreadedKubeAPI) -> dict[str, Any]:
+def widget(api: kube_thread.ThreadedKubeAPI) -> dict[str, Any]:
     made: dict[str, Any] = {
         "apiVersion": "example.com/v1",
         "kind": "Widget",
@@ -54,12 +54,12 @@ def widget(api: kube_api.ThreadedKubeAPI) -> dict[str, Any]:
     return found
 
 
-def status(api: kube_api.ThreadedKubeAPI) -> dict[str, Any]:
+def status(api: kube_thread.ThreadedKubeAPI) -> dict[str, Any]:
     found: dict[str, Any] = api.call(api.api.get, "example.com/v1", "Widget", "ns", "a")["status"]
     return found
 
 
-def test_status_and_conditions_are_merged(api: kube_api.ThreadedKubeAPI, widget: dict[str, Any]) -> None:
+def test_status_and_conditions_are_merged(api: kube_thread.ThreadedKubeAPI, widget: dict[str, Any]) -> None:
     given = [{"type": "Busy", "status": False}, {**READY, "status": "True", "reason": "StillUp"}]
     del given[1]["lastTransitionTime"]
     result = call(k8s_status, **WIDGET, status={"deep": {"two": 3}, "phase": None, "new": [1]}, conditions=given)
@@ -75,12 +75,12 @@ def test_status_and_conditions_are_merged(api: kube_api.ThreadedKubeAPI, widget:
     assert again["changed"] is False
 
 
-def test_a_given_time_of_transition_is_taken(api: kube_api.ThreadedKubeAPI, widget: dict[str, Any]) -> None:
+def test_a_given_time_of_transition_is_taken(api: kube_thread.ThreadedKubeAPI, widget: dict[str, Any]) -> None:
     call(k8s_status, **WIDGET, conditions=[{**READY, "lastTransitionTime": "2026-02-02T00:00:00+01:00"}])
     assert status(api)["conditions"][0]["lastTransitionTime"] == "2026-02-02T00:00:00+01:00"
 
 
-def test_force_replaces_and_check_mode_only_tells(api: kube_api.ThreadedKubeAPI, widget: dict[str, Any]) -> None:
+def test_force_replaces_and_check_mode_only_tells(api: kube_thread.ThreadedKubeAPI, widget: dict[str, Any]) -> None:
     told = call(k8s_status, check=True, **WIDGET, status={"only": 1}, force=True)
     assert (told["changed"], told["result"]["status"]) == (True, {"only": 1})
     assert status(api)["phase"] == "Up"
@@ -89,7 +89,7 @@ def test_force_replaces_and_check_mode_only_tells(api: kube_api.ThreadedKubeAPI,
 
 
 def test_a_status_that_meets_another_writer_is_tried_again(
-    api: kube_api.ThreadedKubeAPI, widget: dict[str, Any]
+    api: kube_thread.ThreadedKubeAPI, widget: dict[str, Any]
 ) -> None:
     path = "/apis/example.com/v1/namespaces/ns/widgets/a/status"
     api.api.fail("PUT", path, code=409, reason="Conflict", times=2)
@@ -99,7 +99,7 @@ def test_a_status_that_meets_another_writer_is_tried_again(
         call(k8s_status, **WIDGET, status={"phase": "Up"})
 
 
-def test_what_k8s_status_refuses(api: kube_api.ThreadedKubeAPI, widget: dict[str, Any]) -> None:
+def test_what_k8s_status_refuses(api: kube_thread.ThreadedKubeAPI, widget: dict[str, Any]) -> None:
     with pytest.raises(errors.NotFound):
         call(k8s_status, **{**WIDGET, "name": "absent"}, status={"a": 1})
     with pytest.raises(errors.NotFound, match="does not serve example.com/v1 Gadget"):
@@ -126,7 +126,7 @@ def test_requeue_after_refuses_what_is_no_time(time: str) -> None:
         call(requeue_after, time=time)
 
 
-def test_an_event_is_created_counted_and_removed(api: kube_api.ThreadedKubeAPI, widget: dict[str, Any]) -> None:
+def test_an_event_is_created_counted_and_removed(api: kube_thread.ThreadedKubeAPI, widget: dict[str, Any]) -> None:
     involved = {"apiVersion": "example.com/v1", "kind": "Widget", "name": "a", "namespace": "ns"}
     given: dict[str, Any] = {"name": "e", "namespace": "ns", "message": "m", "reason": "R", "involvedObject": involved}
     made = call(k8s_event, **given, type="Warning", source={"component": "c"}, reportingComponent="r")["result"]
@@ -141,7 +141,7 @@ def test_an_event_is_created_counted_and_removed(api: kube_api.ThreadedKubeAPI, 
     assert call(k8s_event, **given, state="absent")["changed"] is False
 
 
-def test_an_event_about_what_is_not_there_is_written_all_the_same(api: kube_api.ThreadedKubeAPI) -> None:
+def test_an_event_about_what_is_not_there_is_written_all_the_same(api: kube_thread.ThreadedKubeAPI) -> None:
     involved = {"apiVersion": "v1", "kind": "Pod", "name": "absent", "namespace": "ns"}
     made = call(k8s_event, name="e", namespace="ns", message="m", reason="R", involvedObject=involved)["result"]
     assert "uid" not in made["involvedObject"]

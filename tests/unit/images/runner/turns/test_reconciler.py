@@ -5,28 +5,24 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from typing import Any, cast
+from dataclasses import replace
+from typing import Any
 
 import pytest
-from ansible_collections.playvirt.core.images.runner import services
-from ansible_collections.playvirt.core.images.runner.api import api_client, credentials
 from ansible_collections.playvirt.core.images.runner.engine import engine
-from ansible_collections.playvirt.core.images.runner.settings import object_settings, watches
-from ansible_collections.playvirt.core.images.runner.telemetry import metrics
-from ansible_collections.playvirt.core.images.runner.turns import reconciler, restless, workqueue
-from ansible_collections.playvirt.core.images.runner.watching import cache, watcher
-from ansible_collections.playvirt.core.plugins.module_utils.api import errors, kinds
+from ansible_collections.playvirt.core.images.runner.settings import object_settings
+from ansible_collections.playvirt.core.images.runner.turns import restless
+from ansible_collections.playvirt.core.plugins.module_utils.api import errors
 from ansible_collections.playvirt.core.plugins.module_utils.reconcile import plan as plan_file
 from ansible_collections.playvirt.core.plugins.module_utils.reconcile import reading
-from ansible_collections.playvirt.core.tests.unit.fakes import kube_api, runner_engine
+from ansible_collections.playvirt.core.tests.unit.images.runner import widgets
+from ansible_collections.playvirt.core.tests.unit.images.runner.turns import scenes
 
-WIDGET = kinds.Resource("example.com/v1", "Widget", "widgets")
 Plan = plan_file.Plan
 
 
 def widget(name: str, size: int = 1, **meta: Any) -> dict[str, Any]:
-    meta = {"namespace": "ns", "name": name, **meta}
-    return {"apiVersion": "example.com/v1", "kind": "Widget", "metadata": meta, "spec": {"size": size}}
+    return widgets.widget(name, spec={"size": size}, **meta)
 
 
 class FakePlanner:
@@ -48,72 +44,15 @@ class FakePlanner:
         return self.decide(obj)
 
 
-class Scene:
-    """Everything but the processes of an engine."""
-
-    def __init__(
-        self, api: kube_api.KubeAPI, client: api_client.APIClient, planner: FakePlanner | None, period: float
-    ) -> None:
-        source = cache.Source(api_version="example.com/v1", kind="Widget")
-        watch = watches.Watch(
-            name="widgets",
-            api_version="example.com/v1",
-            kind="Widget",
-            role="widget",
-            primary=(source,),
-            planner="widget" if planner else None,
-            variables={"more": True},
-            reconcile_period=period,
-        )
-        self.api = api
-        self.cache = cache.Cache([source])
-        self.engine = runner_engine.FakeEngine()
-        self.leading = True
-        self.metrics = metrics.Metrics()
-        self.watcher = watcher.Watcher(
-            client, self.cache, source, timing=watcher.Timing(first_delay=0.01, longest_delay=0.02)
-        )
-        self.reconciler = reconciler.Reconciler(
-            reconciler.Parts(
-                watches=(watch,),
-                cache=self.cache,
-                client=client,
-                engine=cast(engine.Engine, self.engine),
-                reader=services.CacheReader(self.cache),
-                planners={"widget": cast(reading.Planner, planner)} if planner else {},
-                metrics=self.metrics,
-                leading=lambda: self.leading,
-                backoff=workqueue.Backoff(first=0.01, longest=0.02, jitter=0),
-            )
-        )
-
-    def results(self, result: str) -> float:
-        labels = {"GVK": "widgets", "result": result}
-        return self.metrics.registry.get_sample_value("ansible_operator_reconcile_result", labels) or 0.0
-
-    def status(self, name: str) -> Any:
-        return (self.api.get("example.com/v1", "Widget", "ns", name) or {}).get("status")
-
-    async def ends(self, result: str, count: int = 1) -> None:
-        await self.api.until(lambda: self.results(result) >= count)
-
-
 @asynccontextmanager
 async def scene(
     decide: Callable[[Mapping[str, Any]], Plan] | None = None, *, period: float = 0.0
-) -> AsyncIterator[Scene]:
-    async with kube_api.KubeAPI(extra_kinds=[WIDGET]) as api:
-        async with api_client.APIClient(credentials.Credentials(api.url, None, lambda: None)) as client:
-            found = Scene(api, client, FakePlanner(decide) if decide else None, period)
-            tasks = [asyncio.create_task(found.watcher.run()), asyncio.create_task(found.reconciler.run())]
-            try:
-                await found.watcher.synced.wait()
-                yield found
-            finally:
-                for task in tasks:
-                    task.cancel()
-                await asyncio.gather(*tasks, return_exceptions=True)
-                await found.reconciler.drain(0)
+) -> AsyncIterator[scenes.Scene]:
+    """A scene with that planner, or with none."""
+    watch = replace(scenes.PLAIN, planner="widget" if decide else None, reconcile_period=period)
+    planners = {"widget": FakePlanner(decide)} if decide else {}
+    async with scenes.scene(watch, planners=planners, access=None) as found:
+        yield found
 
 
 def sized(obj: Mapping[str, Any]) -> Plan:

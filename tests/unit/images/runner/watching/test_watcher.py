@@ -8,12 +8,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from ansible_collections.playvirt.core.images.runner.api import api_client, credentials
+from ansible_collections.playvirt.core.images.runner.api import api_client
 from ansible_collections.playvirt.core.images.runner.watching import cache, watcher
-from ansible_collections.playvirt.core.plugins.module_utils.api import kinds
 from ansible_collections.playvirt.core.tests.unit.fakes import kube_api
+from ansible_collections.playvirt.core.tests.unit.images.runner import widgets
 
-WIDGET = kinds.Resource("example.com/v1", "Widget", "widgets")
 QUICK = watcher.Timing(page=3, watch_seconds=100, inactivity=5.0, first_delay=0.01, longest_delay=0.02)
 
 
@@ -49,18 +48,17 @@ class Scene:
 async def scene(
     *objects: dict[str, Any], timing: watcher.Timing = QUICK, watch_list: bool = False, **selection: str
 ) -> AsyncIterator[Scene]:
-    async with kube_api.KubeAPI(extra_kinds=[WIDGET], watch_list=watch_list) as api:
+    async with widgets.connected(watch_list=watch_list) as (api, client):
         for obj in objects:
             api.put(obj)
-        async with api_client.APIClient(credentials.Credentials(api.url, None, lambda: None)) as client:
-            source = cache.Source(api_version="example.com/v1", kind="Widget", **selection)
-            found = Scene(api, source, client, timing)
-            task = asyncio.create_task(found.watcher.run())
-            try:
-                yield found
-            finally:
-                task.cancel()
-                await asyncio.gather(task, return_exceptions=True)
+        source = cache.Source(api_version="example.com/v1", kind="Widget", **selection)
+        found = Scene(api, source, client, timing)
+        task = asyncio.create_task(found.watcher.run())
+        try:
+            yield found
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
 
 
 async def test_lists_in_pages_then_follows() -> None:
@@ -130,7 +128,7 @@ async def test_a_silent_connection_is_given_up() -> None:
     timing = watcher.Timing(inactivity=0.1, first_delay=0.01, longest_delay=0.02)
     async with scene(widget("a"), timing=timing) as s:
         assert await s.has(a=1)
-        s.api._bookmark_seconds = 60.0
+        s.api.watches.bookmark_seconds = 60.0
         await s.api.until(lambda: s.counted["silent"] > 5)
         assert s.counted["list"] == 1
         assert s.watcher.problem() is None
@@ -139,19 +137,18 @@ async def test_a_silent_connection_is_given_up() -> None:
 
 
 async def test_errors_are_retried_and_a_kind_that_is_not_served_is_waited_for() -> None:
-    async with kube_api.KubeAPI(extra_kinds=[WIDGET]) as api:
+    async with widgets.connected() as (api, client):
         api.put(widget("a"))
         api.fail("GET", "/apis/example.com/v1", code=404, times=3)
         api.fail("GET", "/apis/example.com/v1/widgets", code=500, times=2)
-        async with api_client.APIClient(credentials.Credentials(api.url, None, lambda: None)) as client:
-            source = cache.Source(api_version="example.com/v1", kind="Widget")
-            s = Scene(api, source, client, QUICK)
-            assert "not listed yet" in (s.watcher.problem() or "")
-            task = asyncio.create_task(s.watcher.run())
-            assert await s.has(a=1)
-            assert s.counted["error"] == 4, "the third to be refused was the watch-list, which the pages replaced"
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+        source = widgets.SOURCE
+        s = Scene(api, source, client, QUICK)
+        assert "not listed yet" in (s.watcher.problem() or "")
+        task = asyncio.create_task(s.watcher.run())
+        assert await s.has(a=1)
+        assert s.counted["error"] == 4, "the third to be refused was the watch-list, which the pages replaced"
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
 
 
 async def test_what_leaves_a_field_selector_is_gone() -> None:
@@ -165,25 +162,24 @@ async def test_what_leaves_a_field_selector_is_gone() -> None:
 
 
 async def test_a_page_that_is_too_old_starts_the_list_again() -> None:
-    async with kube_api.KubeAPI(extra_kinds=[WIDGET]) as api:
+    async with widgets.connected() as (api, client):
         for number in range(8):
             api.put(widget(f"w{number}"))
-        async with api_client.APIClient(credentials.Credentials(api.url, None, lambda: None)) as client:
-            s = Scene(api, cache.Source(api_version="example.com/v1", kind="Widget"), client, QUICK)
-            original, compacted = client.request, []
+        s = Scene(api, widgets.SOURCE, client, QUICK)
+        original, compacted = client.request, []
 
-            async def request(asked: api_client.Request, **more: Any) -> dict[str, Any]:
-                if asked.query and "continue" in asked.query and not compacted:
-                    compacted.append(True)
-                    api.compact()
-                return await original(asked, **more)
+        async def request(asked: api_client.Request, **more: Any) -> dict[str, Any]:
+            if asked.query and "continue" in asked.query and not compacted:
+                compacted.append(True)
+                api.compact()
+            return await original(asked, **more)
 
-            client.request = request  # type: ignore[method-assign]
-            task = asyncio.create_task(s.watcher.run())
-            await api.until(lambda: len(s.sizes()) == 8)
-            assert s.counted["gone"] == 1
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+        client.request = request  # type: ignore[method-assign]
+        task = asyncio.create_task(s.watcher.run())
+        await api.until(lambda: len(s.sizes()) == 8)
+        assert s.counted["gone"] == 1
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
 
 
 async def test_a_watch_list_needs_no_list_and_misses_and_doubles_nothing_when_it_begins_anew() -> None:
@@ -218,23 +214,22 @@ async def test_a_server_that_refuses_or_ignores_the_watch_list_is_listed_in_page
         first = [seen for seen in s.api.seen if "sendInitialEvents" in seen.query]
         assert (len(first), s.watcher.problem()) == (1, None)
     async with scene(widget("a"), watch_list=True) as s:
-        s.api.ignore_initial_events = True
+        s.api.watches.ignore_initial_events = True
         await s.watcher.synced.wait()
         assert [seen for seen in s.api.seen if "limit" in seen.query]
         assert s.sizes() == {"a": 1}
 
 
 async def test_a_server_whose_storage_cannot_is_listed_in_pages() -> None:
-    async with kube_api.KubeAPI(extra_kinds=[WIDGET], watch_list=True) as api:
+    async with widgets.connected(watch_list=True) as (api, client):
         api.put(widget("a"))
         api.fail("GET", "/apis/example.com/v1/widgets", code=500)
-        async with api_client.APIClient(credentials.Credentials(api.url, None, lambda: None)) as client:
-            s = Scene(api, cache.Source(api_version="example.com/v1", kind="Widget"), client, QUICK)
-            task = asyncio.create_task(s.watcher.run())
-            await s.watcher.synced.wait()
-            assert s.sizes() == {"a": 1}
-            asked = [seen.query for seen in api.seen if seen.path.endswith("/widgets")]
-            assert ["sendInitialEvents" in query for query in asked[:2]] == [True, False]
-            assert ["limit" in query for query in asked[:2]] == [False, True]
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+        s = Scene(api, widgets.SOURCE, client, QUICK)
+        task = asyncio.create_task(s.watcher.run())
+        await s.watcher.synced.wait()
+        assert s.sizes() == {"a": 1}
+        asked = [seen.query for seen in api.seen if seen.path.endswith("/widgets")]
+        assert ["sendInitialEvents" in query for query in asked[:2]] == [True, False]
+        assert ["limit" in query for query in asked[:2]] == [False, True]
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)

@@ -82,11 +82,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible_collections.playvirt.core.plugins.module_utils import module_main
-from ansible_collections.playvirt.core.plugins.module_utils.api import errors, metadata
+from ansible_collections.playvirt.core.plugins.module_utils.api import errors, events
 from ansible_collections.playvirt.core.plugins.module_utils.k8s import client, options
 
-#: the API server refuses a longer one
-MAX_MESSAGE = 1024
 ARGUMENT_SPEC: dict[str, Any] = {
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
     "name": {"type": "str", "required": True},
@@ -105,20 +103,15 @@ ARGUMENT_SPEC: dict[str, Any] = {
 
 def render(params: Mapping[str, Any], involved: Mapping[str, Any], *, now: datetime.datetime) -> dict[str, Any]:
     """The Event as it is when it happens for the first time."""
-    stamp = metadata.format_time(now)
-    suffix = f".{int(now.timestamp() * 1e6):x}" if params["appendTimestamp"] else ""
-    event = {
-        "apiVersion": "v1",
-        "kind": "Event",
-        "metadata": {"name": params["name"] + suffix, "namespace": params["namespace"]},
-        "reason": params["reason"],
-        "message": params["message"][:MAX_MESSAGE],
-        "type": params["type"] or "Normal",
-        "involvedObject": {"namespace": params["namespace"], **involved},
-        "firstTimestamp": stamp,
-        "lastTimestamp": stamp,
-        "count": 1,
-    }
+    name = events.unique_name(params["name"], now) if params["appendTimestamp"] else params["name"]
+    event = events.render(
+        {"name": name, "namespace": params["namespace"]},
+        {"namespace": params["namespace"], **involved},
+        severity=params["type"] or "Normal",
+        reason=params["reason"],
+        message=params["message"],
+        now=now,
+    )
     given = {name: params[name] for name in ("reportingComponent", "source") if params[name]}
     return {**event, **given}
 

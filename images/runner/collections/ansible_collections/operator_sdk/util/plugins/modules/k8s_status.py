@@ -93,16 +93,14 @@ result:
   type: dict
 """
 
-import datetime
 import re
 from collections.abc import Mapping
 from typing import Any
 
 from ansible_collections.playvirt.core.plugins.module_utils import module_main
-from ansible_collections.playvirt.core.plugins.module_utils.api import conditions, errors, metadata
-from ansible_collections.playvirt.core.plugins.module_utils.k8s import client, options
+from ansible_collections.playvirt.core.plugins.module_utils.api import conditions, errors
+from ansible_collections.playvirt.core.plugins.module_utils.k8s import client, options, status_update
 
-ATTEMPTS = 6
 _CONDITION: dict[str, Any] = {
     "type": {"type": "str", "required": True},
     "status": {"type": "str", "required": True, "choices": ["True", "False", "Unknown"]},
@@ -146,25 +144,10 @@ def wanted(present: Mapping[str, Any], params: Mapping[str, Any], *, now: str) -
     fields = dict(params["status"] or {})
     given = [*(fields.pop("conditions", None) or []), *checked(params["conditions"] or [])]
     result = merged({} if params["force"] else present, fields)
-    before = [dict(one) for one in present.get("conditions") or []]
-    listed = [] if params["force"] else before
-    for one in given:
-        told = conditions.put(before, one, now=now)
-        kept = next(found for found in told if found["type"] == one["type"])
-        listed = _with(
-            listed,
-            {**kept, **({"lastTransitionTime": one["lastTransitionTime"]} if "lastTransitionTime" in one else {})},
-        )
+    listed = conditions.put_all(present.get("conditions"), given, now=now, keep=not params["force"])
     if listed:
         result["conditions"] = listed
     return result
-
-
-def _with(listed: list[dict[str, Any]], condition: dict[str, Any]) -> list[dict[str, Any]]:
-    """The list with the condition in the place of the one of its type, or at the end."""
-    if all(one.get("type") != condition["type"] for one in listed):
-        return [*listed, condition]
-    return [condition if one.get("type") == condition["type"] else one for one in listed]
 
 
 def checked(given: list[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -192,25 +175,13 @@ def run(params: Mapping[str, Any], *, check_mode: bool) -> dict[str, Any]:
     connection = client.connect(options.auth(params))
     resource = connection.resource(params["api_version"], params["kind"])
     where = {"namespace": params["namespace"], "name": params["name"]}
-    for _ in range(ATTEMPTS):
-        found = connection.request("GET", resource.path(**where))
-        before = found.get("status") or {}
-        after = wanted(before, params, now=metadata.format_time(datetime.datetime.now(datetime.UTC)))
-        if after == before:
-            return {"changed": False, "result": found}
-        if check_mode:
-            return {"changed": True, "result": {**found, "status": after}}
-        try:
-            path = resource.path(**where, subresource="status")
-            written = connection.request("PUT", path, {**found, "status": after})
-        except errors.Conflict:
-            continue
-        return {"changed": True, "result": written, "diff": {"before": before, "after": after}}
-    raise errors.Conflict(
-        f"{params['kind']} '{params['name']}' changed {ATTEMPTS} times while its status was written",
-        status=409,
-        reason="Conflict",
-    )
+    path = resource.path(**where, subresource="status")
+    return status_update.update(
+        f"{params['kind']} '{params['name']}'",
+        read=lambda attempt: connection.request("GET", resource.path(**where)),
+        wanted=lambda before, now: wanted(before, params, now=now),
+        write=lambda obj: obj if check_mode else connection.request("PUT", path, obj),
+    ).result("result")
 
 
 def main() -> None:
