@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 from ansible_collections.playvirt.core.images.runner.engine import engine
-from ansible_collections.playvirt.core.tests.unit.images.runner.engine.engines import FIXTURES, alive, started
+from ansible_collections.playvirt.core.tests.unit.images.runner.engine.engines import FIXTURES, gone, started
 
 TWO_PLAYS = str(FIXTURES / "playbooks" / "two_plays.yml")
 pytestmark = [pytest.mark.integration, pytest.mark.asyncio(loop_scope="module")]
@@ -73,5 +73,5 @@ async def test_a_process_per_run_leaves_nothing_behind(
     _, tasks = await play(shared, playbook="", role="misbehaving", extra_vars={"how": "orphan"}, engine="subprocess")
     child = int(tasks[-1]["msg"].split()[1])
     await play(shared)
-    assert not alive(child)
+    await gone(child)
     assert list(tmp_path.iterdir()) == []

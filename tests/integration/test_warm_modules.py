@@ -20,7 +20,7 @@ import pytest_asyncio
 from ansible_collections.playvirt.core.images.runner.engine import engine, surroundings
 from ansible_collections.playvirt.core.tests.unit.images.runner.engine.engines import (
     FIXTURES,
-    alive,
+    gone,
     running_below,
     started,
     until,
@@ -100,7 +100,7 @@ async def test_a_task_that_says_how_it_is_started_is_started_so(warm: Results) -
         assert not done[name]["result"]["warm"], name
     assert done["Delegate"]["result"]["warm"]
     assert "Timed out" in done["Run out of time"]["msg"] or "timeout" in done["Run out of time"]["msg"].lower()
-    assert not alive(done["Leave a child"]["result"]["child"])
+    await gone(done["Leave a child"]["result"]["child"])
 
 
 @pytest.mark.parametrize("name", ["inline-2.21", "inline-2.20"])
@@ -116,5 +116,5 @@ async def test_a_host_that_is_killed_is_started_again(name: str) -> None:
         assert len(hosts) == 2, "the host, and its child that is the module"
         os.kill(hosts[0], signal.SIGKILL)
         assert not (await play).ok
-        await until(lambda: not alive(program[0]))
+        await gone(program[0])
         assert (await results(found, "inline", "probing"))["Tell"]["result"]["warm"]

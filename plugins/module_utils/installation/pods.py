@@ -28,13 +28,15 @@ class Component:
     """What a component's runner is started with.
 
     `hooks` are the roles whose hook points an administrator can fill from a ConfigMap `playvirt-hooks-<role>`; `arguments` and `environment` come
-    after those that every runner has.
+    after those that every runner has. `cpu` is its weight where the node's CPUs are contended: beside guests that compute, each of which weighs its
+    virtual CPUs' requests, a component with the usual few millicores would get next to nothing.
     """
 
     name: str
     hooks: Sequence[str]
     arguments: Sequence[str] = ()
     environment: Sequence[Mapping[str, Any]] = ()
+    cpu: str
     memory: str = "150Mi"
     mounts: Sequence[Mapping[str, Any]] = field(default_factory=tuple)
 
@@ -107,7 +109,7 @@ def runner_container(
         "startupProbe": probe("/healthz", period_seconds=1, failures=180),
         "livenessProbe": probe("/healthz", period_seconds=20, failures=3, timeout_seconds=10),
         "readinessProbe": probe("/readyz", period_seconds=2, failures=2),
-        "resources": {"requests": {"cpu": "10m", "memory": component.memory}},
+        "resources": {"requests": {"cpu": component.cpu, "memory": component.memory}},
         "securityContext": dict(security_context),
         "terminationMessagePolicy": "FallbackToLogsOnError",
         "volumeMounts": [*(dict(mount) for mount in component.mounts), *hook_mounts(component.hooks)],

@@ -37,7 +37,7 @@ def _container(settings: settings_types.Settings) -> dict[str, Any]:
         "startupProbe": pods.probe("/healthz", period_seconds=1, failures=180),
         "livenessProbe": pods.probe("/healthz", period_seconds=20, failures=3, timeout_seconds=10),
         "readinessProbe": pods.probe("/readyz", period_seconds=2, failures=2),
-        "resources": {"requests": {"cpu": "10m", "memory": "100Mi"}},
+        "resources": {"requests": {"cpu": "50m", "memory": "100Mi"}},
         "securityContext": pods.restricted(),
         "terminationMessagePolicy": "FallbackToLogsOnError",
         "volumeMounts": [

@@ -24,6 +24,7 @@ def render_deployment(settings: settings_types.Settings) -> dict[str, Any]:
         name=NAME,
         hooks=("virtualmachine", "virtualmachineinstance"),
         arguments=pods.election(NAME),
+        cpu="100m",
         mounts=pods.working_mounts(),
     )
     pod_spec = {

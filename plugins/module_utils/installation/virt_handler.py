@@ -30,6 +30,7 @@ def _component(settings: settings_types.Settings) -> pods.Component:
     return pods.Component(
         name=NAME,
         hooks=("domain",),
+        cpu="200m",
         arguments=[argument for name in _SERVICES for argument in ("--service", f"{_PACKAGE}.{name}:serve")],
         environment=(
             pods.variable("PLAYVIRT_RUNNER_SOCKET", f"{_SOCKET_DIRECTORY}/runner.sock"),

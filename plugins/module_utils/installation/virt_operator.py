@@ -42,6 +42,7 @@ def render_deployment(settings: settings_types.Settings) -> dict[str, Any]:
         name=NAME,
         hooks=("kubevirt",),
         arguments=pods.election(NAME),
+        cpu="10m",
         environment=(
             pods.variable(settings_types.REGISTRY_VARIABLE, settings.registry),
             pods.variable(settings_types.TAG_VARIABLE, settings.tag),

@@ -90,6 +90,13 @@ async def misbehave(found: engine.Engine, how: str, **more: Any) -> engine.RunRe
     return (await run(found, "misbehaving", how=how, **more)).result
 
 
+async def gone(*pids: int) -> None:
+    """Wait until none of the processes is there: the kernel ends them a little after it was told to."""
+    async with asyncio.timeout(30):
+        while any(map(alive, pids)):
+            await asyncio.sleep(0.01)
+
+
 def ansible_playbook(
     directory: Path, role: str, extra_vars: str, environment: Mapping[str, str]
 ) -> subprocess.CompletedProcess[str]:

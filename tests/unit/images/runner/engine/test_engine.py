@@ -20,7 +20,7 @@ from ansible_collections.playvirt.core.tests.unit.images.runner.engine.engines i
     ENGINES,
     NAMES,
     ROLES,
-    alive,
+    gone,
     misbehave,
     parameter,
     run,
@@ -97,7 +97,7 @@ async def test_a_task_that_ends_its_process_is_a_failed_run(shared: engine.Engin
     assert (await look(shared))[0] == "clean"
     if shared.inline:
         assert before not in shared.pids
-        assert not alive(before)
+        await gone(before)
 
 
 @on_engines(FAILS, everywhere=3)
@@ -124,7 +124,7 @@ async def test_what_a_play_leaves_does_not_reach_the_next(shared: engine.Engine,
     assert done.result.ok
     assert (await look(shared))[0] == "clean"
     if done.tasks[-1]["msg"].startswith("child"):
-        assert not alive(int(done.tasks[-1]["msg"].split()[1]))
+        await gone(int(done.tasks[-1]["msg"].split()[1]))
 
 
 async def test_a_thread_that_is_left_running_costs_the_worker(shared: engine.Engine) -> None:
@@ -148,7 +148,7 @@ async def test_a_play_that_hangs_is_ended_with_everything_it_started(shared: eng
     assert "3 s" in result.message
     assert (await look(shared))[0] == "clean"
     assert started_children
-    assert not any(alive(pid) for pid in started_children)
+    await gone(*started_children)
 
 
 async def test_a_worker_that_grew_or_is_old_is_replaced(shared: engine.Engine) -> None:
@@ -174,11 +174,11 @@ async def test_a_zygote_that_is_killed_is_started_again(shared: engine.Engine) -
         assert (await misbehave(shared, "look")).ok
     zygote, worker = shared.pids
     os.kill(zygote, signal.SIGKILL)
+    await gone(worker)  # before that it may still take a play
     result = await misbehave(shared, "look")
     if not result.ok:  # it came before the news
         result = await misbehave(shared, "look")
     assert result.ok
-    assert not alive(worker)
     assert shared.problem() is None
 
 
@@ -191,7 +191,7 @@ async def test_a_zygote_that_dies_under_a_play_is_a_failed_run(shared: engine.En
     assert not result.ok
     assert result.task in ("Misbehave", "role misbehaving")  # it may not have begun its next task
     assert "ended during the play" in result.message
-    await until(lambda: not alive(program[0]))
+    await gone(program[0])
     assert (await look(shared))[0] == "clean"
 
 
