@@ -67,12 +67,19 @@ demo: $(INSTALLED) ## fresh machine -> cluster -> images -> playvirt -> a VM at 
 
 .PHONY: check
 check: $(INSTALLED) ## format, lint, types, layering, generated files, unit tests (offline, about a minute)
+	@$(MAKE) --no-print-directory -j2 --output-sync check-files check-code
+
+.PHONY: check-files
+check-files:
 	ruff format --check .
 	ruff check .
 	yamllint --strict .
 	cd $(COLLECTION) && ansible-lint --offline -q
-	bash tests/types.sh
+
+.PHONY: check-code
+check-code:
 	python -m ansible_collections.playvirt.core.tests.generate --check
+	bash tests/types.sh
 	pytest -q tests/unit -m "not full"
 
 .PHONY: format
