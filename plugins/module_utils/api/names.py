@@ -37,6 +37,12 @@ READY = "Ready"
 SYNCHRONIZED = "Synchronized"
 POD_SCHEDULED = "PodScheduled"
 FAILURE = "Failure"
+PAUSED = "Paused"
+AGENT_CONNECTED = "AgentConnected"
+LIVE_MIGRATABLE = "LiveMigratable"
+SOFTWARE_EMULATION = "SoftwareEmulation"
+#: of the launcher pod: its readiness gate, false while the guest is paused
+UNPAUSED = "kubevirt.io/virtual-machine-unpaused"
 
 # inside the launcher pod; the same paths in every pod
 PRIVATE_DIRECTORY = "/var/run/kubevirt-private"

@@ -87,11 +87,11 @@ _DOMAIN: Mapping[str, Any] = {
         "isolateEmulatorThread": OFF,
     },
     "memory": {"guest": ALL},
-    "resources": {"requests": ALL, "limits": ALL, "overcommitGuestOverhead": OFF},
+    "resources": {"requests": ALL, "limits": ALL, "overcommitGuestOverhead": ALL},
     "machine": {"type": ALL},
     "firmware": {"uuid": ALL, "serial": ALL, "bootloader": {"bios": {"useSerial": OFF}}},
     "features": {"acpi": {"enabled": ON}, "apic": {"enabled": ON, "endOfInterrupt": OFF}},
-    "rebootPolicy": Only(("Reboot",)),
+    "rebootPolicy": ALL,
     "devices": _DEVICES,
 }
 
@@ -103,7 +103,9 @@ _VOLUME = {
 }
 
 _INSTANCE = {
+    "affinity": ALL,
     "domain": _DOMAIN,
+    "livenessProbe": ALL,
     "networks": First(1, {"name": ALL, "pod": {}}),
     "volumes": _VOLUME,
     "architecture": Only(("amd64",)),
@@ -112,8 +114,13 @@ _INSTANCE = {
     "dnsPolicy": Only(("ClusterFirst",)),
     "evictionStrategy": Only(("None",)),
     "nodeSelector": ALL,
+    "priorityClassName": ALL,
+    "readinessProbe": ALL,
+    "schedulerName": ALL,
+    "startStrategy": ALL,
     "terminationGracePeriodSeconds": ALL,
     "tolerations": ALL,
+    "topologySpreadConstraints": ALL,
 }
 
 _TEMPLATE_META = {"labels": ALL, "annotations": ALL}
@@ -138,7 +145,11 @@ _KUBEVIRT = {
     "imageRegistry": ALL,
     "imageTag": ALL,
     "imagePullPolicy": ALL,
-    "configuration": {"developerConfiguration": {"useEmulation": ALL}, "admission": {"siteRules": ALL}},
+    "configuration": {
+        "additionalGuestMemoryOverheadRatio": ALL,
+        "admission": {"siteRules": ALL},
+        "developerConfiguration": {"cpuAllocationRatio": ALL, "memoryOvercommit": ALL, "useEmulation": ALL},
+    },
 }
 
 #: kind -> what is acted on in its spec; a kind that is not here is not acted on at all

@@ -50,11 +50,12 @@ def domain_uuid(vmi: Mapping[str, Any]) -> str:
 
 
 def convert_os(spec: Mapping[str, Any]) -> document.Element:
-    """The machine type, and that the system's identity comes from sysinfo."""
+    """The machine type, and that the system's identity comes from sysinfo. A guest that starts paused shows its boot menu, which is why one pauses it."""
     machine = (spec["domain"].get("machine") or {}).get("type") or DEFAULT_MACHINE
     return document.element(
         "os",
         document.element("type", "hvm", arch="x86_64", machine=machine),
+        document.element("bootmenu", enable="yes", timeout=10000) if spec.get("startStrategy") == "Paused" else None,
         document.element("smbios", mode="sysinfo"),
     )
 

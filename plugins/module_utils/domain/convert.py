@@ -14,6 +14,8 @@ from ansible_collections.playvirt.core.plugins.module_utils.domain import comput
 
 #: room for translated guest code under emulation; more does not make a guest faster, it only makes the launcher larger
 TRANSLATION_CACHE_MIB = 64
+#: spec.domain.rebootPolicy; a guest that reboots under Terminate is off, as after a shutdown
+_ON_REBOOT = {"Reboot": "restart", "Terminate": "destroy"}
 
 
 def domain_name(vmi: Mapping[str, Any]) -> str:
@@ -86,7 +88,7 @@ def convert_domain(vmi: Mapping[str, Any], *, emulation: bool) -> str:
         compute.convert_cpu(spec, emulation=emulation),
         _clock(),
         document.element("on_poweroff", "destroy"),
-        document.element("on_reboot", "restart"),
+        document.element("on_reboot", _ON_REBOOT[spec["domain"].get("rebootPolicy") or "Reboot"]),
         document.element("on_crash", "destroy"),
         document.element(
             "pm", document.element("suspend-to-mem", enabled="no"), document.element("suspend-to-disk", enabled="no")

@@ -7,11 +7,11 @@ In: the VMI, and the installation's launcher image. Out: the Pod's manifest. Cal
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.playvirt.core.plugins.module_utils.api import fencing, metadata, names
-from ansible_collections.playvirt.core.plugins.module_utils.pod import resources, volumes
+from ansible_collections.playvirt.core.plugins.module_utils.pod import probes, resources, scheduling, volumes
 
 #: added to the guest's own grace period before the kubelet kills the pod
 POD_GRACE_MARGIN_SECONDS = 30
@@ -20,10 +20,11 @@ DEFAULT_GRACE_SECONDS = 30
 
 @dataclass(frozen=True)
 class Installation:
-    """What the pod takes from the installation: the launcher's image and how it is pulled."""
+    """What the pod takes from the installation: the launcher's image, how it is pulled, how resources are reckoned."""
 
     launcher_image: str
     pull_policy: str = "IfNotPresent"
+    sizing: resources.Sizing = field(default_factory=resources.Sizing)
 
 
 def grace_seconds(vmi: Mapping[str, Any]) -> int:
@@ -62,8 +63,9 @@ def _compute(vmi: Mapping[str, Any], installation: Installation) -> dict[str, An
             "--fence-seconds",
             str(fencing.FENCE_SECONDS),
         ],
-        "resources": resources.compute(vmi["spec"]),
+        "resources": resources.compute(vmi["spec"], installation.sizing),
         "securityContext": _security_context(),
+        **probes.render(vmi),
         "terminationMessagePolicy": "FallbackToLogsOnError",
         "volumeMounts": [*volumes.working_mounts(), *volumes.disk_mounts(vmi["spec"])],
     }
@@ -76,7 +78,7 @@ def _console_log(vmi: Mapping[str, Any], installation: Installation) -> dict[str
         "imagePullPolicy": installation.pull_policy,
         "command": ["/usr/bin/virt-launcher", "console-log"],
         "args": ["--uid", metadata.meta(vmi)["uid"]],
-        "resources": resources.console_log(),
+        "resources": resources.console_log(vmi["spec"]),
         "securityContext": _security_context(),
         "volumeMounts": [{**volumes.PRIVATE_MOUNT, "readOnly": True}],
     }
@@ -105,7 +107,8 @@ def render_launcher_pod(vmi: Mapping[str, Any], installation: Installation) -> d
         "automountServiceAccountToken": False,
         "terminationGracePeriodSeconds": grace_seconds(vmi) + POD_GRACE_MARGIN_SECONDS,
         "hostname": spec.get("hostname") or meta["name"].split(".")[0][:63].rstrip("-"),
-        "nodeSelector": {"kubernetes.io/arch": "amd64", names.SCHEDULABLE: "true", **spec.get("nodeSelector", {})},
+        "readinessGates": [{"conditionType": names.UNPAUSED}],
+        **scheduling.render(spec),
         "securityContext": {
             "runAsUser": names.LAUNCHER_UID,
             "runAsGroup": names.LAUNCHER_UID,
@@ -122,8 +125,6 @@ def render_launcher_pod(vmi: Mapping[str, Any], installation: Installation) -> d
     }
     if spec.get("subdomain"):
         pod_spec["subdomain"] = spec["subdomain"]
-    if spec.get("tolerations"):
-        pod_spec["tolerations"] = list(spec["tolerations"])
     return {
         "apiVersion": "v1",
         "kind": "Pod",

@@ -1,27 +1,82 @@
 """What the launcher pod asks of its node.
 
-In: a VMI's spec. Out: the resources of the pod's containers. The overhead is what the launcher needs beside the guest's memory; it was measured (see
-docs/architecture.md) and stands here alone.
+In: a VMI's spec, and the installation's `Sizing`. Out: the resources of the pod's containers. The overhead is what the launcher needs beside the guest's
+memory; its parts were measured (see docs/resources.md) and stand here alone, `Sizing` is what an installation can change.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from ansible_collections.playvirt.core.plugins.module_utils.api import guest_resources, names, quantity
+from ansible_collections.playvirt.core.plugins.module_utils.api import errors, guest_resources, names, quantity
 
 MIB = 1024 * 1024
 #: libvirtd 30 MiB, the launcher 30 MiB, QEMU itself 60 MiB, and its cache of translated code 64 MiB
 FIXED_OVERHEAD_MIB = 184
 VIDEO_OVERHEAD_MIB = 32
 PER_CPU_OVERHEAD_MIB = 8
-#: a virtual CPU asks for this share of a real one where nothing is requested
-CPU_ALLOCATION_RATIO = 10
+#: a probe that asks the guest agent is a process beside the launcher while it runs
+AGENT_PROBE_OVERHEAD_MIB = 40
+
+_CONFIGURATION = "spec.configuration"
+_CONSOLE_LOG = {"cpu": "5m", "memory": "4Mi"}
+_CONSOLE_LOG_LIMIT = "60Mi"
+#: where the whole pod is guaranteed, every container has to be
+_CONSOLE_LOG_GUARANTEED = {"cpu": "15m", "memory": "60Mi"}
 
 
-def overhead_bytes(spec: Mapping[str, Any]) -> int:
+@dataclass(frozen=True)
+class Sizing:
+    """How an installation reckons: fields of KubeVirt's configuration.
+
+    `overhead_ratio` is additionalGuestMemoryOverheadRatio, a factor for the overhead; `cpu_allocation_ratio` is developerConfiguration.cpuAllocationRatio,
+    virtual CPUs for each CPU that is requested; `memory_overcommit` is developerConfiguration.memoryOvercommit, the guest's memory in percent of what is
+    requested for it. The last two count where the VMI itself requests nothing.
+    """
+
+    overhead_ratio: Decimal = Decimal(1)
+    cpu_allocation_ratio: int = 10
+    memory_overcommit: int = 100
+
+
+def sizing_of(configuration: Mapping[str, Any]) -> Sizing:
+    """The sizing that a KubeVirt's configuration asks for.
+
+    Raises InvalidObject for a ratio that nothing can be divided by, naming its field.
+    """
+    developer, default = configuration.get("developerConfiguration") or {}, Sizing()
+    written = configuration.get("additionalGuestMemoryOverheadRatio")
+    try:
+        ratio = Decimal(str(written)) if written else default.overhead_ratio
+    except InvalidOperation:
+        ratio = Decimal(-1)
+    if not ratio.is_finite() or ratio < 0:
+        field = f"{_CONFIGURATION}.additionalGuestMemoryOverheadRatio"
+        raise errors.InvalidObject(f"{field} '{written}' of the KubeVirt is no factor; write one such as 1.5", field=field)
+    found: dict[str, int] = {}
+    for name, fallback in (
+        ("cpuAllocationRatio", default.cpu_allocation_ratio),
+        ("memoryOvercommit", default.memory_overcommit),
+    ):
+        value = developer.get(name)
+        found[name] = fallback if value is None else int(value)
+        if found[name] < 1:
+            field = f"{_CONFIGURATION}.developerConfiguration.{name}"
+            raise errors.InvalidObject(f"{field} '{value}' of the KubeVirt must be at least 1", field=field)
+    return Sizing(ratio, found["cpuAllocationRatio"], found["memoryOvercommit"])
+
+
+def _agent_probes(spec: Mapping[str, Any]) -> int:
+    """How many of the probes are done by a process in the pod."""
+    probes = (spec.get(name) or {} for name in ("readinessProbe", "livenessProbe"))
+    return sum("exec" in probe or "guestAgentPing" in probe for probe in probes)
+
+
+def overhead_bytes(spec: Mapping[str, Any], sizing: Sizing) -> int:
     """The memory that the launcher needs beside the guest's."""
     graphics = spec["domain"].get("devices", {}).get("autoattachGraphicsDevice", True)
     page_tables = guest_resources.guest_memory_bytes(spec) // 512
@@ -29,32 +84,51 @@ def overhead_bytes(spec: Mapping[str, Any]) -> int:
         FIXED_OVERHEAD_MIB
         + PER_CPU_OVERHEAD_MIB * guest_resources.virtual_cpus(spec)
         + (VIDEO_OVERHEAD_MIB if graphics else 0)
+        + AGENT_PROBE_OVERHEAD_MIB * _agent_probes(spec)
     )
-    return mib * MIB + page_tables
+    return math.ceil((mib * MIB + page_tables) * sizing.overhead_ratio)
 
 
 def _mib(size: int) -> str:
     return f"{math.ceil(size / MIB)}Mi"
 
 
-def compute(spec: Mapping[str, Any]) -> dict[str, Any]:
+def is_guaranteed(spec: Mapping[str, Any]) -> bool:
+    """Whether the VMI asks for CPU and memory of its own: requests equal to limits, overhead included."""
+    asked = spec["domain"].get("resources") or {}
+    requests, limits = asked.get("requests") or {}, asked.get("limits") or {}
+    if asked.get("overcommitGuestOverhead"):
+        return False
+    return all(
+        requests.get(name) and limits.get(name) and quantity.parse(requests[name]) == quantity.parse(limits[name])
+        for name in ("cpu", "memory")
+    )
+
+
+def compute(spec: Mapping[str, Any], sizing: Sizing) -> dict[str, Any]:
     """Requests and limits of the compute container.
 
-    What the VMI asks for carries over; memory gets the overhead added, a limit only where the VMI has one.
+    What the VMI asks for carries over; memory gets the overhead added, a limit only where the VMI has one. With overcommitGuestOverhead nothing is
+    requested for the overhead.
     """
     asked = spec["domain"].get("resources") or {}
     requests, limits = dict(asked.get("requests") or {}), dict(asked.get("limits") or {})
-    overhead = overhead_bytes(spec)
+    overhead = overhead_bytes(spec, sizing)
     requested = requests.get("memory")
-    memory = quantity.parse_bytes(requested) if requested is not None else guest_resources.guest_memory_bytes(spec)
-    requests["memory"] = _mib(memory + overhead)
-    requests.setdefault("cpu", f"{guest_resources.virtual_cpus(spec) * 1000 // CPU_ALLOCATION_RATIO}m")
+    if requested is not None:
+        memory = quantity.parse_bytes(requested)
+    else:
+        memory = math.ceil(guest_resources.guest_memory_bytes(spec) * 100 / sizing.memory_overcommit)
+    requests["memory"] = _mib(memory + (0 if asked.get("overcommitGuestOverhead") else overhead))
+    requests.setdefault("cpu", f"{max(1, guest_resources.virtual_cpus(spec) * 1000 // sizing.cpu_allocation_ratio)}m")
     if "memory" in limits:
         limits["memory"] = _mib(quantity.parse_bytes(limits["memory"]) + overhead)
     limits[names.TUN_DEVICE] = "1"
     return {"requests": requests, "limits": limits}
 
 
-def console_log() -> dict[str, Any]:
+def console_log(spec: Mapping[str, Any]) -> dict[str, Any]:
     """Requests and limits of the container that prints the serial console."""
-    return {"requests": {"cpu": "5m", "memory": "4Mi"}, "limits": {"memory": "60Mi"}}
+    if is_guaranteed(spec):
+        return {"requests": dict(_CONSOLE_LOG_GUARANTEED), "limits": dict(_CONSOLE_LOG_GUARANTEED)}
+    return {"requests": dict(_CONSOLE_LOG), "limits": {"memory": _CONSOLE_LOG_LIMIT}}

@@ -1,6 +1,6 @@
 """What planners take from the installation: its KubeVirt object.
 
-In: a reader. Out: the KubeVirt that is deployed, and the launcher image that follows from it.
+In: a reader. Out: the KubeVirt that is deployed, and what launcher pods take from it.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible_collections.playvirt.core.plugins.module_utils.api import errors, kinds
-from ansible_collections.playvirt.core.plugins.module_utils.pod import launcher
+from ansible_collections.playvirt.core.plugins.module_utils.pod import launcher, resources
 from ansible_collections.playvirt.core.plugins.module_utils.reconcile import reading
 
 
@@ -20,9 +20,9 @@ def observe(reader: reading.Reader) -> dict[str, Any] | None:
 
 
 def launcher_of(kubevirt: Mapping[str, Any] | None) -> launcher.Installation:
-    """The launcher image of the installation: `<registry>/virt-launcher:<version>` as status says it is deployed.
+    """What launcher pods take from the installation: the image, `<registry>/virt-launcher:<version>` as status says it is deployed, and the sizing.
 
-    Raises NotReady where playvirt is not deployed yet.
+    Raises NotReady where playvirt is not deployed yet, InvalidObject for a sizing that cannot be.
     """
     status = (kubevirt or {}).get("status") or {}
     registry, version = status.get("observedKubeVirtRegistry"), status.get("observedKubeVirtVersion")
@@ -31,4 +31,5 @@ def launcher_of(kubevirt: Mapping[str, Any] | None) -> launcher.Installation:
             "playvirt is not deployed yet: no KubeVirt object tells the launcher's image", delay_seconds=5
         )
     policy = kubevirt["spec"].get("imagePullPolicy", "IfNotPresent")
-    return launcher.Installation(launcher_image=f"{registry}/virt-launcher:{version}", pull_policy=policy)
+    sizing = resources.sizing_of(kubevirt["spec"].get("configuration") or {})
+    return launcher.Installation(f"{registry}/virt-launcher:{version}", policy, sizing)

@@ -19,7 +19,7 @@ from ansible_collections.playvirt.core.plugins.module_utils.reconcile import (
     reading,
 )
 
-STEPS = ("add_finalizer", "create_pod", "check_pod", "hand_over", "delete_pod", "remove_finalizer")
+STEPS = ("add_finalizer", "create_pod", "check_pod", "hand_over", "set_readiness", "delete_pod", "remove_finalizer")
 
 #: how long a pod may be missing from view before the instance counts as lost
 POD_MISSING_SECONDS = 5
@@ -126,6 +126,24 @@ def _finished(status: Mapping[str, Any], pod: Mapping[str, Any], now: str) -> di
     )
 
 
+def _readiness(vmi: Mapping[str, Any], pod: Mapping[str, Any]) -> dict[str, Any] | None:
+    """What the pod's readiness gate has to say and does not: false while the guest is paused, or is about to start so."""
+    status = vmi.get("status") or {}
+    starts_paused = vmi["spec"].get("startStrategy") == "Paused" and status.get("phase") != names.RUNNING
+    paused = starts_paused or conditions.is_true(status.get("conditions"), names.PAUSED)
+    wanted = {
+        "type": names.UNPAUSED,
+        "status": "False" if paused else "True",
+        "reason": "Paused" if paused else "NotPaused",
+        "message": "the virtual machine is paused" if paused else "the virtual machine is not paused",
+    }
+    gates = [gate.get("conditionType") for gate in (pod.get("spec") or {}).get("readinessGates") or []]
+    found = conditions.get((pod.get("status") or {}).get("conditions"), names.UNPAUSED) or {}
+    if names.UNPAUSED not in gates or metadata.is_deleting(pod) or found.get("status") == wanted["status"]:
+        return None
+    return {"pod": _reference(pod), "condition": wanted}
+
+
 def plan_virtualmachineinstance(vmi: Mapping[str, Any], observed: Mapping[str, Any], now: str) -> plan.Plan:
     """The decision."""
     pod, status = _pod_of(vmi, observed), vmi.get("status") or {}
@@ -149,6 +167,8 @@ def plan_virtualmachineinstance(vmi: Mapping[str, Any], observed: Mapping[str, A
     if node_name and not status.get("nodeName"):
         steps["hand_over"] = {"node_name": node_name, "pod": _reference(pod)}
         mirrored = instance_status.in_phase({**mirrored, "nodeName": node_name}, names.SCHEDULED, now=now)
+    if node_name and (readiness := _readiness(vmi, pod)):
+        steps["set_readiness"] = readiness
     if status.get("phase") == names.RUNNING:
         mirrored = instance_status.ready_like_pod(mirrored, pod, now=now)
     changed = instance_status.changed(vmi, mirrored)

@@ -67,11 +67,11 @@ def test_a_good_machine_and_things_that_are_not_ours() -> None:
 
 def test_every_cause_of_every_object() -> None:
     wrong = vm()
-    wrong["spec"]["template"]["spec"] |= {"hostname": "A", "schedulerName": "mine"}
+    wrong["spec"]["template"]["spec"] |= {"hostname": "A", "resourceClaims": [{"name": "gpu"}]}
     result = judged(wrong, vm(memory={"guest": "1k"}))
     assert result["valid"] is False
     prefix = "spec.template.spec"
-    assert fields(result) == [f"{prefix}.hostname", f"{prefix}.schedulerName", f"{prefix}.domain.memory.guest"]
+    assert fields(result) == [f"{prefix}.hostname", f"{prefix}.resourceClaims", f"{prefix}.domain.memory.guest"]
     assert result["objects"][1]["causes"] == [
         {
             "field": f"{prefix}.domain.memory.guest",

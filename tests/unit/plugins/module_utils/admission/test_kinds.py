@@ -303,9 +303,9 @@ def test_an_update_keeps_what_nobody_acted_on_before() -> None:
     old = cases.vm({"template.spec.dnsPolicy": "Default"})
     new = cases.changed(old, {"spec.template.spec.hostname": "web"})
     assert judge.judge("VirtualMachine", request.Request(obj=new, old=old)).is_allowed
-    worse = cases.changed(old, {"spec.template.spec.schedulerName": "mine"})
+    worse = cases.changed(old, {"spec.template.spec.resourceClaims": [{"name": "gpu"}]})
     found = judge.judge("VirtualMachine", request.Request(obj=worse, old=old)).causes
-    assert [cause.field for cause in found] == ["spec.template.spec.schedulerName"]
+    assert [cause.field for cause in found] == ["spec.template.spec.resourceClaims"]
 
 
 # -- VirtualMachineInstanceReplicaSet
@@ -475,6 +475,10 @@ def test_a_kubevirts_configuration() -> None:
     ]
     assert told(kubevirt(cpuRequest="-1")) == [
         (f"{field}.cpuRequest", f"{field}.cpuRequest '-1': must be greater than or equal to 0.")
+    ]
+    ratio = f"{field}.developerConfiguration.cpuAllocationRatio"
+    assert told(kubevirt(developerConfiguration={"cpuAllocationRatio": 0, "memoryOvercommit": 150})) == [
+        (ratio, f"{ratio} '0': must be greater than or equal to 1.")
     ]
     place = f"{field}.admission.siteRules[0]"
     assert told(kubevirt(admission={"siteRules": ["../evil"]})) == [

@@ -55,8 +55,11 @@ def test_messages_name_field_and_value_and_what_is_supported() -> None:
     assert cause.message == (
         "spec.runStrategy 'Manual' is not supported by playvirt yet; supported: Always, Halted, Once"
     )
-    (cause,) = support.unsupported(_vmi(affinity={"nodeAffinity": {"x": 1}}))
-    assert (cause.field, cause.message) == ("spec.affinity", "spec.affinity is not supported by playvirt yet")
+    (cause,) = support.unsupported(_vmi(resourceClaims=[{"name": "gpu"}]))
+    assert (cause.field, cause.message) == (
+        "spec.resourceClaims",
+        "spec.resourceClaims is not supported by playvirt yet",
+    )
 
 
 def test_a_switch_may_be_set_to_what_it_is_anyway() -> None:

@@ -65,7 +65,7 @@ def test_hand_over_as_soon_as_the_pod_has_a_node(cluster: fake.Cluster) -> None:
     vmi, pod = _started(cluster)
     pod["spec"]["nodeName"] = "node01"
     handed = _decide(cluster, vmi)
-    assert list(handed.steps) == ["hand_over"]
+    assert list(handed.steps) == ["hand_over", "set_readiness"]
     assert (handed.status["phase"], handed.status["nodeName"]) == ("Scheduled", "node01")
     assert handed.status["activePods"] == {pod["metadata"]["uid"]: "node01"}
     assert [stamp["phase"] for stamp in handed.status["phaseTransitionTimestamps"]] == ["Scheduling", "Scheduled"]
@@ -152,6 +152,57 @@ def test_ready_follows_the_pod_while_running(cluster: fake.Cluster) -> None:
     pod["metadata"]["deletionTimestamp"] = NOW
     (ready,) = _decide(cluster, vmi).status["conditions"]
     assert ready["reason"] == "PodTerminating"
+
+
+def _told(decision: plan.Plan, pod: dict[str, Any]) -> str:
+    """Carry out the step on the pod, as the role does; the status that its readiness gate then has."""
+    condition = decision.steps["set_readiness"]["condition"]
+    pod.setdefault("status", {})["conditions"] = [condition]
+    return f"{condition['status']} {condition['reason']}"
+
+
+def test_the_readiness_gate_says_whether_the_guest_is_paused(cluster: fake.Cluster) -> None:
+    vmi, pod = _handed_over(cluster)
+    assert _told(_decide(cluster, vmi), pod) == "True NotPaused"
+    assert "set_readiness" not in _decide(cluster, vmi).steps
+    vmi["status"] |= {"phase": "Running", "conditions": [{"type": "Paused", "status": "True"}]}
+    assert _told(_decide(cluster, vmi), pod) == "False Paused"
+    assert "set_readiness" not in _decide(cluster, vmi).steps
+    vmi["status"]["conditions"] = []
+    assert _told(_decide(cluster, vmi), pod) == "True NotPaused"
+
+
+def test_a_guest_that_starts_paused_is_not_ready_before(cluster: fake.Cluster) -> None:
+    vmi, pod = _handed_over(cluster)
+    vmi["spec"]["startStrategy"] = "Paused"
+    assert _told(_decide(cluster, vmi), pod) == "False Paused"
+    vmi["status"] |= {"phase": "Running", "conditions": []}
+    assert _told(_decide(cluster, vmi), pod) == "True NotPaused"
+
+
+def test_the_gate_is_not_set_on_pods_that_have_none_or_go(cluster: fake.Cluster) -> None:
+    vmi, pod = _handed_over(cluster)
+    pod["metadata"]["deletionTimestamp"] = NOW
+    assert "set_readiness" not in _decide(cluster, vmi).steps
+    del pod["metadata"]["deletionTimestamp"], pod["spec"]["readinessGates"]
+    assert "set_readiness" not in _decide(cluster, vmi).steps
+
+
+@pytest.mark.parametrize(
+    ("configuration", "field"),
+    [
+        ({"developerConfiguration": {"cpuAllocationRatio": 0}}, "developerConfiguration.cpuAllocationRatio '0'"),
+        ({"developerConfiguration": {"memoryOvercommit": -1}}, "developerConfiguration.memoryOvercommit '-1'"),
+        ({"additionalGuestMemoryOverheadRatio": "much"}, "additionalGuestMemoryOverheadRatio 'much'"),
+    ],
+)
+def test_a_sizing_that_cannot_be_is_named_on_the_instance(
+    cluster: fake.Cluster, configuration: dict[str, Any], field: str
+) -> None:
+    cluster.objects["KubeVirt", "kubevirt", "kubevirt"]["spec"]["configuration"] = configuration
+    refused = _decide(cluster, _vmi())
+    assert not refused.steps
+    assert refused.status["conditions"][0]["message"].startswith(f"spec.configuration.{field} of the KubeVirt")
 
 
 def test_deletion_waits_for_the_handler_then_deletes_the_pod_itself(cluster: fake.Cluster) -> None:
