@@ -15,20 +15,27 @@ from typing import Any
 
 from ansible_collections.playvirt.core.images.virt_handler import launcher_messages, registry
 from ansible_collections.playvirt.core.plugins.module_utils.api import errors
-from ansible_collections.playvirt.core.plugins.module_utils.hypervisor import launcher_process
+from ansible_collections.playvirt.core.plugins.module_utils.hypervisor import guest_information, launcher_process
 
 LOG = logging.getLogger("virt-handler.launcher")
 
 HELLO_SECONDS = 10.0
 #: how long a launcher may take for a command; each is below the time after which a play gives up on the gateway
-COMMAND_SECONDS: Mapping[str, float] = {"make_disks": 55.0, "make_cloud_init": 30.0, "serve_dhcp": 15.0}
+COMMAND_SECONDS: Mapping[str, float] = {
+    "get_statistics": 4.0,
+    "make_disks": 55.0,
+    "make_cloud_init": 30.0,
+    "serve_dhcp": 15.0,
+}
+#: what a guest tells of itself is looked at once in so long, whatever else it has told meanwhile: each look may be a write of the status
+_AGENT_SECONDS = 5.0
 #: a launcher that reports more often than this is read more slowly, so that it cannot keep the handler busy
 _REPORT_SECONDS = 0.02
 _MAX_UNREAD = 4 * launcher_messages.MAX_LINE
 
 
 class LauncherConnection:
-    """A connected launcher; `hello` and `domain` are None until it has sent them."""
+    """A connected launcher; `hello`, `domain` and `agent` are None until it has sent them."""
 
     def __init__(
         self,
@@ -42,6 +49,9 @@ class LauncherConnection:
         self.identity = identity
         self.hello: registry.Hello | None = None
         self.domain: registry.Domain | None = None
+        self.agent: guest_information.Information | None = None
+        self._agent_news: asyncio.TimerHandle | None = None
+        self._agent_next = 0.0
         self._reader = reader
         self._writer = writer
         self._on_change = on_change
@@ -63,6 +73,8 @@ class LauncherConnection:
             LOG.info("pod %s: connection lost: %s", self.identity.pod_uid, error)
         finally:
             self.close()
+            if self._agent_news is not None:
+                self._agent_news.cancel()
             for future in self._pending.values():
                 if not future.done():
                     future.set_exception(errors.TransientError(f"{self._shown()} has disconnected"))
@@ -92,12 +104,30 @@ class LauncherConnection:
                     self.domain = message
                     self._on_change(self)
                 await asyncio.sleep(_REPORT_SECONDS)
+            case guest_information.Information():
+                self._take_agent(message)
+                await asyncio.sleep(_REPORT_SECONDS)
             case launcher_messages.Answer():
                 future = self._pending.pop(message.request_id, None)
                 if future is not None and not future.done():
                     future.set_result(message)
             case registry.Hello():
                 raise launcher_messages.ProtocolError("a second hello")
+
+    def _take_agent(self, told: guest_information.Information) -> None:
+        """Keep what the guest's agent tells, and have it looked at: at once, or when the last look is long enough ago."""
+        if told == self.agent:
+            return
+        self.agent = told
+        if self._agent_news is None:
+            loop = asyncio.get_running_loop()
+            self._agent_news = loop.call_at(max(loop.time(), self._agent_next), self._tell_agent)
+
+    def _tell_agent(self) -> None:
+        self._agent_news = None
+        self._agent_next = asyncio.get_running_loop().time() + _AGENT_SECONDS
+        if self.domain is not None:
+            self._on_change(self)
 
     def renew(self, seconds: float) -> None:
         """Let the launcher's guest run for so long from now."""

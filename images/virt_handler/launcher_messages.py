@@ -14,6 +14,7 @@ from typing import Any
 
 from ansible_collections.playvirt.core.images.virt_handler import registry
 from ansible_collections.playvirt.core.plugins.module_utils.hypervisor import domain as libvirt_domain
+from ansible_collections.playvirt.core.plugins.module_utils.hypervisor import guest_information
 
 MAX_LINE = 1024 * 1024
 VERSION = 1
@@ -37,7 +38,7 @@ class Answer:
     error: str | None
 
 
-Message = registry.Hello | registry.Domain | Answer
+Message = registry.Hello | registry.Domain | guest_information.Information | Answer
 
 
 def parse(line: bytes) -> Message:
@@ -59,11 +60,16 @@ def parse(line: bytes) -> Message:
             if state not in _STATES or not _WORD.fullmatch(reason):
                 raise ProtocolError("domain has a state or reason that libvirt does not have")
             return registry.Domain(state, reason)
+        case {"agent": dict(told)}:
+            try:
+                return guest_information.of_message(told)
+            except ValueError as error:
+                raise ProtocolError(f"agent tells what no launcher tells: {error}") from error
         case {"id": int(request_id), "error": str(error_text)}:
             return Answer(request_id, None, error_text[:_MAX_ERROR])
         case {"id": int(request_id), "result": dict(result)}:
             return Answer(request_id, result, None)
-    raise ProtocolError("a line is neither hello, domain nor an answer")
+    raise ProtocolError("a line is neither hello, domain, agent nor an answer")
 
 
 def format_renewal(seconds: float) -> bytes:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from ansible_collections.playvirt.core.plugins.module_utils.hypervisor import launcher_process
+from ansible_collections.playvirt.core.plugins.module_utils.hypervisor import guest_information, launcher_process
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,7 @@ class Connection(Protocol):
     identity: launcher_process.Identity
     hello: Hello | None
     domain: Domain | None
+    agent: guest_information.Information | None
 
     def close(self) -> None:
         """End the connection."""
@@ -73,7 +74,11 @@ class Registry[C: Connection]:
         return list(self._by_pod_uid.values())
 
     def observe(self, pod_uid: str) -> dict[str, Any] | None:
-        """Return what planners see: `{"pid", "namespace", "name", "uid", "domain": {"state", "reason"}}`, None without a launcher."""
+        """Return what planners see, None without a launcher.
+
+        That is `{"pid", "namespace", "name", "uid", "domain": {"state", "reason"}}`, and once the guest's agent was asked `"agent": {"connected", "os",
+        "hostname", "interfaces"}` (guest_information.py).
+        """
         connection = self.find(pod_uid)
         if connection is None or connection.hello is None or connection.domain is None:
             return None
@@ -84,4 +89,5 @@ class Registry[C: Connection]:
             "name": hello.name,
             "uid": hello.uid,
             "domain": {"state": domain.state, "reason": domain.reason},
+            **({"agent": connection.agent.to_message()} if connection.agent is not None else {}),
         }

@@ -3,10 +3,12 @@
     virt-launcher run --namespace NS --name VMI --uid UID [--grace-period-seconds N] [--fence-seconds F]
     virt-launcher console-log --uid UID
     virt-launcher console
+    virt-launcher probe --domain NAME [--timeout-seconds N] guest-agent-ping
+    virt-launcher probe --domain NAME [--timeout-seconds N] exec -- PROGRAM [ARGUMENT ...]
     virt-launcher probe-capabilities --output DIR
 
-`run` is PID 1 of container compute, `console-log` of container guest-console-log, `probe-capabilities` an init container of
-virt-handler. Parts are imported where they are used: libvirtd starts while Python still loads what `run` needs.
+`run` is PID 1 of container compute, `console-log` of container guest-console-log, `probe` is what the kubelet
+starts in compute for a probe of the guest, `probe-capabilities` an init container of virt-handler. Parts are imported where they are used: libvirtd starts while Python still loads what `run` needs.
 """
 
 from __future__ import annotations
@@ -38,9 +40,20 @@ def parse_arguments(argv: list[str]) -> argparse.Namespace:
     console = commands.add_parser("console-log", help="print the guest's serial console until the launcher ends")
     console.add_argument("--uid", required=True, type=_uid, help="uid of the VirtualMachineInstance")
     commands.add_parser("console", help="the guest's serial console on this terminal")
-    probe = commands.add_parser("probe-capabilities", help="write libvirt's capability cache of this image's QEMU")
-    probe.add_argument("--output", required=True, help="directory for the cache")
+    _add_probe(commands.add_parser("probe", help="ask the guest's agent, with exit code 0 where the guest is well"))
+    capabilities = commands.add_parser("probe-capabilities", help="write libvirt's capability cache of this QEMU")
+    capabilities.add_argument("--output", required=True, help="directory for the cache")
     return parser.parse_args(argv)
+
+
+def _add_probe(probe: argparse.ArgumentParser) -> None:
+    """The options of `probe`, and its two ways."""
+    probe.add_argument("--domain", required=True, help="name of the domain")
+    probe.add_argument("--timeout-seconds", type=_seconds, default=1.0, help="the guest's time to answer")
+    ways = probe.add_subparsers(dest="way", required=True)
+    ways.add_parser("guest-agent-ping", help="ask the agent whether it is there")
+    program = ways.add_parser("exec", help="run a program in the guest")
+    program.add_argument("program", nargs="+", help="the program and its arguments, after --")
 
 
 def main(argv: list[str]) -> int:
@@ -57,6 +70,11 @@ def main(argv: list[str]) -> int:
             from ansible_collections.playvirt.core.images.virt_launcher import console
 
             return console.main()
+        case "probe":
+            from ansible_collections.playvirt.core.images.virt_launcher import probe
+
+            program = options.program if options.way == "exec" else ()
+            return probe.main(options.domain, program, timeout_seconds=options.timeout_seconds)
         case "probe-capabilities":
             from ansible_collections.playvirt.core.images.virt_launcher import capabilities
 

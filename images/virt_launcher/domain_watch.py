@@ -16,7 +16,7 @@ from concurrent import futures
 
 from ansible_collections.playvirt.core.images.virt_launcher import supervisor
 from ansible_collections.playvirt.core.plugins.module_utils.api import errors
-from ansible_collections.playvirt.core.plugins.module_utils.hypervisor import connection, domain, events
+from ansible_collections.playvirt.core.plugins.module_utils.hypervisor import connection, domain, events, guest_agent
 
 _ANSWER_SECONDS = 30.0
 """How long a new libvirtd may take to answer; doubled each time, for machines that are that slow."""
@@ -33,13 +33,20 @@ class DomainWatch:
     """Follows one domain. `state` is what was last seen, `started` whether it ever ran, `ready` is set while libvirtd answers."""
 
     def __init__(
-        self, *, uri: str, name: str, libvirtd: supervisor.Supervisor, on_state: Callable[[domain.DomainState], None]
+        self,
+        *,
+        uri: str,
+        name: str,
+        libvirtd: supervisor.Supervisor,
+        on_state: Callable[[domain.DomainState], None],
+        on_agent: Callable[[], None] = lambda: None,
     ) -> None:
-        """Prepare; `run` begins."""
+        """Prepare; `run` begins. `on_agent` hears when the guest's agent may have come or gone."""
         self._uri = uri
         self._name = name
         self._libvirtd = libvirtd
         self._on_state = on_state
+        self._on_agent = on_agent
         self._connection: connection.Connection = None
         self._notices: asyncio.Queue[events.LifecycleEvent | None] = asyncio.Queue()
         self._threads = futures.ThreadPoolExecutor(max_workers=8, thread_name_prefix="libvirt")
@@ -66,6 +73,7 @@ class DomainWatch:
                 logger.info("connected to libvirtd")
                 self.ready.set()
                 self.refresh()
+                self._on_agent()
                 reason = await closed
                 logger.warning("connection to libvirtd ended: %s", reason)
                 self.ready.clear()
@@ -81,11 +89,17 @@ class DomainWatch:
 
     async def shutdown(self) -> None:
         """Ask the guest to turn itself off. Raises errors.HypervisorError."""
-        await self._blocking(domain.shutdown, self._connection, self._name)
+        await self.call(guest_agent.shut_down)
 
     async def destroy(self) -> None:
         """Turn the domain off. Raises errors.HypervisorError."""
-        await self._blocking(domain.destroy, self._connection, self._name)
+        await self.call(domain.destroy)
+
+    async def call[T](self, verb: Callable[[connection.Connection, str], T]) -> T:
+        """Do a verb of the hypervisor room on the domain. Raises errors.HypervisorError."""
+        if not self.ready.is_set():
+            raise errors.HypervisorError("libvirtd does not answer yet")
+        return await self._blocking(verb, self._connection, self._name)
 
     async def _open(self) -> connection.Connection:
         """A connection to libvirtd, however often it has to be killed for it. Raises errors.HypervisorError."""
@@ -107,8 +121,13 @@ class DomainWatch:
         def on_event(event: events.LifecycleEvent) -> None:
             _tell(loop, self._notices.put_nowait, event)
 
+        def on_agent(name: str) -> None:
+            if name == self._name:
+                _tell(loop, self._on_agent)
+
         connection.on_close(self._connection, on_close)
         events.subscribe(self._connection, on_event)
+        events.subscribe_agent(self._connection, on_agent)
         connection.set_keepalive(self._connection, interval_seconds=_KEEPALIVE_SECONDS, count=_KEEPALIVE_COUNT)
 
     async def _follow(self) -> None:

@@ -4,6 +4,7 @@ In and out: lines of JSON over the handler's unix socket, each at most 1 MiB.
 
     launcher -> handler  {"hello": {"version": 1, "namespace", "name", "uid"}}      first (greeting.py)
                          {"domain": {"state", "reason"}}                            then, and at each change
+                         {"agent": {"connected", "os", "hostname", "interfaces"}}   at each change (guest_information.py)
                          {"id": N, "result": {...}} or {"id": N, "error": "text"}   the answer to a command
     handler -> launcher  {"renew": {"seconds": F}}
                          {"id": N, "command": "...", "arguments": {...}}
@@ -24,7 +25,7 @@ from typing import Any
 
 from ansible_collections.playvirt.core.images.virt_launcher import greeting
 from ansible_collections.playvirt.core.plugins.module_utils.api import errors
-from ansible_collections.playvirt.core.plugins.module_utils.hypervisor import domain
+from ansible_collections.playvirt.core.plugins.module_utils.hypervisor import domain, guest_information
 
 MAX_LINE = 1024 * 1024
 _FIRST_DELAY_SECONDS = 0.1
@@ -58,6 +59,7 @@ class HandlerLink:
         self._on_renew = on_renew
         self._writer: asyncio.StreamWriter | None = None
         self._state = domain.DomainState(state=domain.ABSENT)
+        self._agent: guest_information.Information | None = None
         self._commands: set[asyncio.Task[None]] = set()
         self._in_turn = asyncio.Lock()
 
@@ -65,6 +67,11 @@ class HandlerLink:
         """Tell the handler a new state, now or as soon as there is a line."""
         self._state = state
         self._send_state()
+
+    def report_agent(self, told: guest_information.Information) -> None:
+        """Tell the handler what the guest's agent tells, now or as soon as there is a line."""
+        self._agent = told
+        self._send_agent()
 
     async def run(self) -> None:
         """Keep a line open until cancelled."""
@@ -102,6 +109,7 @@ class HandlerLink:
         if not greeted:
             self._send(self._hello)
         self._send_state()
+        self._send_agent()
         try:
             while line := await reader.readline():
                 heard = self._take(line) or heard
@@ -164,6 +172,11 @@ class HandlerLink:
     def _send_state(self) -> None:
         """Send the state as it is."""
         self._send(greeting.state(self._state.state, self._state.reason))
+
+    def _send_agent(self) -> None:
+        """Send what the agent told, where it has told anything."""
+        if self._agent is not None:
+            self._send({"agent": self._agent.to_message()})
 
     def _send(self, message: Mapping[str, Any]) -> None:
         """Write a line; a handler that does not read loses its line."""

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from ansible_collections.playvirt.core.images.virt_launcher import (
+    agent_watch,
     children,
     commands,
     domain_watch,
@@ -98,16 +99,18 @@ class _Launcher:
             name=f"{self._options.identity['namespace']}_{self._options.identity['name']}",
             libvirtd=keeper,
             on_state=self._on_state,
+            on_agent=lambda: self._agent.notice(),
         )
+        self._agent = agent_watch.AgentWatch(domain=self._watch, on_information=lambda told: self._link.report_agent(told))
         self._link = handler_link.HandlerLink(
             path=paths.HANDLER_SOCKET,
             identity=self._options.identity,
             greeted=self._greeted,
-            execute=commands.Commands(self._processes).execute,
+            execute=commands.Commands(self._processes, self._watch).execute,
             on_renew=self._fence.renew,
         )
         self._tasks: set[asyncio.Task[Any]] = set()
-        for part in (keeper.run(), self._watch.run(), self._link.run()):
+        for part in (keeper.run(), self._watch.run(), self._agent.run(), self._link.run()):
             self._start(part)
         self._processes.watch(loop)
         for number in (signal.SIGTERM, signal.SIGINT):

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: libvirt_domain
-short_description: Define, start, shut down or remove a libvirt domain
+short_description: Define, start, pause, reboot, shut down or remove a libvirt domain
 version_added: 0.1.0
 author:
   - playvirt developers (@playvirt)
@@ -49,18 +49,21 @@ options:
     description:
       - The domain's definition. Its name has to be O(name).
       - A domain that is active takes up a changed definition when it is started the next time.
-      - Needed where the domain is not defined yet and O(state) is V(defined) or V(running).
+      - Needed where the domain is not defined yet and O(state) is V(defined), V(running) or V(paused).
     type: str
   state:
     description:
       - V(defined), libvirt knows the domain; whether it is active is left as it is.
-      - V(running), defined and active; a suspended domain counts as active and stays suspended.
-      - V(shutdown), the guest is asked by its ACPI power button to turn itself off; the module does not wait for it, and asks again each time that
-        it runs.
+      - V(running), defined and active; a paused domain goes on.
+      - V(paused), defined and active, with its CPUs stopped; one that is not active is started so.
+      - V(rebooted), the guest is asked by its ACPI power button to shut down, and is started again in the same process (a soft reboot); the module does
+        not wait for it, and asks again each time that it runs.
+      - V(shutdown), the guest is asked to turn itself off, by its ACPI power button and through its agent where one is connected; the module does not
+        wait for it, and asks again each time that it runs.
       - V(destroyed), the domain is turned off at once; the definition stays.
       - V(absent), turned off at once, and the definition removed.
     type: str
-    choices: [defined, running, shutdown, destroyed, absent]
+    choices: [defined, running, paused, rebooted, shutdown, destroyed, absent]
     default: running
 """
 
@@ -72,6 +75,12 @@ EXAMPLES = r"""
     name: default_vm
     xml: "{{ domain_xml }}"
     state: running
+
+- name: Stop the guest's CPUs; state running lets it go on
+  playvirt.core.libvirt_domain:
+    pid: 4711
+    name: default_vm
+    state: paused
 
 - name: Ask the guest to turn itself off
   playvirt.core.libvirt_domain:
@@ -107,7 +116,8 @@ actions:
 """
 
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+import functools
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.playvirt.core.plugins.module_utils import module_main
@@ -116,6 +126,7 @@ from ansible_collections.playvirt.core.plugins.module_utils.hypervisor import (
     connection,
     definition,
     domain,
+    guest_agent,
     launcher_process,
     launcher_socket,
 )
@@ -128,7 +139,7 @@ ARGUMENT_SPEC: dict[str, Any] = {
     "xml": {"type": "str"},
     "state": {
         "type": "str",
-        "choices": ["defined", "running", "shutdown", "destroyed", "absent"],
+        "choices": ["defined", "running", "paused", "rebooted", "shutdown", "destroyed", "absent"],
         "default": "running",
     },
 }
@@ -141,7 +152,18 @@ CONSTRAINTS: dict[str, Any] = {
 #: a launcher whose domain has ended is gone within this time
 ENDING_SECONDS = 2.0
 _INACTIVE = (domain.ABSENT, "shutoff", "crashed")
+_ON = ("defined", "running", "paused")
 _OFF = ("shutdown", "destroyed", "absent")
+_VERBS: dict[str, Callable[[connection.Connection, str], None]] = {
+    "create": domain.create,
+    "create_paused": functools.partial(domain.create, paused=True),
+    "resume": domain.resume,
+    "suspend": domain.suspend,
+    "reboot": domain.reboot,
+    "shutdown": guest_agent.shut_down,
+    "destroy": domain.destroy,
+    "undefine": domain.undefine,
+}
 
 
 def actions_for(wished: str, state: str, *, is_current: bool) -> list[str]:
@@ -149,10 +171,18 @@ def actions_for(wished: str, state: str, *, is_current: bool) -> list[str]:
 
     `is_current` says that the definition is right already or that none was given.
     """
-    active = state not in _INACTIVE
-    if wished in ("defined", "running"):
-        define = [] if is_current else ["define"]
-        return [*define, "create"] if wished == "running" and not active else define
+    active, paused = state not in _INACTIVE, state == "paused"
+    if wished == "rebooted":
+        return ["reboot"]
+    if wished in _ON:
+        actions = [] if is_current else ["define"]
+        if wished != "defined" and not active:
+            actions.append("create_paused" if wished == "paused" else "create")
+        elif wished == "running" and paused:
+            actions.append("resume")
+        elif wished == "paused" and not paused:
+            actions.append("suspend")
+        return actions
     off = {"shutdown": "shutdown", "destroyed": "destroy", "absent": "destroy"}[wished]
     actions = [off] if active else []
     if wished == "absent" and state != domain.ABSENT:
@@ -189,23 +219,23 @@ def _apply(conn: connection.Connection, name: str, *, xml: str | None, actions: 
                     f"xml names the domain '{defined}', option name '{name}'; both have to be the same.", field="name"
                 )
             continue
-        verb = {
-            "create": domain.create,
-            "shutdown": domain.shutdown,
-            "destroy": domain.destroy,
-            "undefine": domain.undefine,
-        }[action]
         try:
-            verb(conn, name)
+            _VERBS[action](conn, name)
         except errors.HypervisorError:
             if not _is_reached(action, domain.get_state(conn, name).state):
                 raise
 
 
 def _is_reached(action: str, state: str) -> bool:
+    if action == "reboot":
+        return False
     if action == "undefine":
         return state == domain.ABSENT
-    return (state in _INACTIVE) != (action == "create")
+    if action == "suspend":
+        return state == "paused"
+    if action == "resume":
+        return state not in _INACTIVE and state != "paused"
+    return (state in _INACTIVE) != (action in ("create", "create_paused"))
 
 
 def _shown(conn: connection.Connection, name: str, found: domain.DomainState) -> str:
@@ -218,7 +248,7 @@ def _reconcile(params: Mapping[str, Any], *, check_mode: bool) -> dict[str, Any]
     name, xml, wished = params["name"], params["xml"], params["state"]
     with _opened(params) as conn:
         before = domain.get_state(conn, name)
-        is_current = wished in _OFF or _is_current(conn, name, xml=xml, state=before.state)
+        is_current = wished not in _ON or _is_current(conn, name, xml=xml, state=before.state)
         actions = actions_for(wished, before.state, is_current=is_current)
         shown_before = _shown(conn, name, before) if actions else ""
         after, shown_after = before, shown_before

@@ -46,6 +46,7 @@ FORBIDDEN_IN_PURE = {"os", "socket", "subprocess", "time", "random", "logging", 
 #: an outside thing -> the only places that may import it (path prefixes from the repository's root)
 DOORS = {
     "libvirt": ("plugins/module_utils/hypervisor/bindings.py",),
+    "libvirt_qemu": ("plugins/module_utils/hypervisor/bindings.py",),
     "kubernetes": ("plugins/module_utils/k8s/kubernetes_transport.py",),
     "xml": ("plugins/module_utils/domain/", "plugins/module_utils/hypervisor/"),
     "subprocess": ("plugins/module_utils/process.py", "plugins/module_utils/cluster/", "images/"),

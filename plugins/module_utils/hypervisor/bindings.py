@@ -15,11 +15,14 @@ from ansible_collections.playvirt.core.plugins.module_utils.api import errors
 
 try:
     import libvirt
+    import libvirt_qemu
 except ImportError as error:
     _LIBRARY: Any = None
+    _QEMU_LIBRARY: Any = None
     _IMPORT_ERROR: ImportError | None = error
 else:
     _LIBRARY = libvirt
+    _QEMU_LIBRARY = libvirt_qemu
     _IMPORT_ERROR = None
     # Errors reach us as exceptions; libvirt would print each of them to stderr as well.
     libvirt.registerErrorHandler(lambda _context, _error: None, None)
@@ -37,6 +40,12 @@ def library() -> Any:
             f"the Python package libvirt is not installed ({_IMPORT_ERROR}): install python3-libvirt, or libvirt-python from PyPI"
         )
     return _LIBRARY
+
+
+def qemu_library() -> Any:
+    """The module `libvirt_qemu`, which has what libvirt offers for QEMU alone. Raises errors.HypervisorError where it is not installed."""
+    library()
+    return _QEMU_LIBRARY
 
 
 @contextlib.contextmanager

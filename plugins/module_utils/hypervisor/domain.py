@@ -3,7 +3,8 @@
 In: a connection (connection.py), a domain's name or XML. Out: nothing, or a DomainState. Called by virt-launcher (its own domain)
 and by module libvirt_domain. Every function raises errors.HypervisorError; DomainNotFound and OperationInvalid where they fit.
 
-The words of Kubernetes and ours: pause = suspend, unpause = resume, start = create, stop = shutdown and after the grace period destroy.
+The words of Kubernetes and ours: pause = suspend, unpause = resume, soft reboot = reboot, start = create, stop = shutdown and after the grace period
+destroy.
 """
 
 from __future__ import annotations
@@ -145,6 +146,13 @@ def shutdown(conn: connection.Connection, name: str) -> None:
     libvirt = bindings.library()
     with bindings.translated(f"shutdown of domain {name}"):
         _lookup(conn, name).shutdownFlags(libvirt.VIR_DOMAIN_SHUTDOWN_ACPI_POWER_BTN)
+
+
+def reboot(conn: connection.Connection, name: str) -> None:
+    """Have the guest shut down and start again in the same QEMU, by its ACPI power button: its system does it, if it wants to."""
+    libvirt = bindings.library()
+    with bindings.translated(f"reboot of domain {name}"):
+        _lookup(conn, name).reboot(libvirt.VIR_DOMAIN_REBOOT_ACPI_POWER_BTN)
 
 
 def destroy(conn: connection.Connection, name: str) -> None:

@@ -61,3 +61,17 @@ def subscribe(conn: connection.Connection, callback: Callable[[LifecycleEvent], 
 
     with bindings.translated("subscription to lifecycle events"):
         conn.domainEventRegisterAny(None, libvirt.VIR_DOMAIN_EVENT_ID_LIFECYCLE, happened, None)
+
+
+def subscribe_agent(conn: connection.Connection, callback: Callable[[str], None]) -> None:
+    """Call `callback` with a domain's name whenever the channel of its guest agent is opened or closed.
+
+    Raises errors.HypervisorError.
+    """
+    libvirt = bindings.library()
+
+    def happened(_conn: Any, found: Any, _state: int, _reason: int, _opaque: Any) -> None:
+        callback(str(found.name()))
+
+    with bindings.translated("subscription to events of guest agents"):
+        conn.domainEventRegisterAny(None, libvirt.VIR_DOMAIN_EVENT_ID_AGENT_LIFECYCLE, happened, None)

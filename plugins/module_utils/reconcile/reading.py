@@ -30,8 +30,9 @@ class Reader(Protocol):
         """The objects of a kind that match every argument given (labels by equality)."""
 
     def launcher(self, pod_uid: str) -> dict[str, Any] | None:
-        """What the launcher of that pod reported to this node's virt-handler: `{"pid": 1, "domain": {"state", "reason"}}`, or None where no
-        launcher is connected or this is not a node."""
+        """What the launcher of that pod reported to this node's virt-handler: `{"pid": 1, "domain": {"state", "reason"}}`, with `"agent":
+        {"connected", "os", "hostname", "interfaces": [{"name", "mac", "addresses"}]}` once it is known; None where no launcher is connected or this is
+        not a node."""
 
 
 class Planner(Protocol):

@@ -115,6 +115,40 @@ async def test_vmi_name_is_that_of_the_pods_owner(node: Node) -> None:
     assert await node.context.enqueued.get() == (*VMI_KEY, "domain running")
 
 
+def _agent(hostname: str) -> dict[str, object]:
+    return {"agent": {"connected": True, "os": {"id": "debian"}, "hostname": hostname, "interfaces": []}}
+
+
+async def test_what_the_guests_agent_tells_is_shown(node: Node) -> None:
+    launcher = await node.connect_running()
+    assert "agent" not in (node.context.reader.launcher(POD_UID) or {})
+    launcher.send(_agent("web"))
+    assert await node.context.enqueued.get() == (*VMI_KEY, "domain running")
+    assert (node.context.reader.launcher(POD_UID) or {})["agent"] == _agent("web")["agent"]
+
+
+async def test_a_guest_that_tells_something_new_all_the_time_is_looked_at_now_and_then(
+    node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(launcher_connection, "_REPORT_SECONDS", 0)
+    monkeypatch.setattr(launcher_connection, "_AGENT_SECONDS", 0.5)
+    launcher = await node.connect_running()
+    for number in range(200):
+        launcher.send(_agent(f"web{number}"))
+    launcher.report("paused", "user")
+    seen = [await node.context.enqueued.get(), await node.context.enqueued.get(), await node.context.enqueued.get()]
+    assert ("VirtualMachineInstance", "default", "vm", "domain paused") in seen
+    assert (node.context.reader.launcher(POD_UID) or {})["agent"]["hostname"] == "web199"
+    await asyncio.sleep(0.6)
+    assert node.context.enqueued.empty()
+
+
+async def test_a_launcher_that_lies_about_its_agent_is_disconnected(node: Node) -> None:
+    launcher = await node.connect_running()
+    launcher.send({"agent": {"connected": True, "os": {"id": "\x1b[2J"}, "hostname": "", "interfaces": []}})
+    await launcher.closed()
+
+
 async def test_disconnect_forgets_launcher_and_enqueues(node: Node) -> None:
     launcher = await node.connect_running()
     await launcher.close()

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from ansible_collections.playvirt.core.images.virt_launcher import greeting, handler_link
 from ansible_collections.playvirt.core.plugins.module_utils.api import errors
-from ansible_collections.playvirt.core.plugins.module_utils.hypervisor import domain
+from ansible_collections.playvirt.core.plugins.module_utils.hypervisor import domain, guest_information
 
 IDENTITY = {"namespace": "default", "name": "one", "uid": "1111"}
 HELLO = {"hello": {"version": 1, **IDENTITY}}
@@ -128,6 +128,16 @@ async def test_line_is_opened_again_and_tells_the_latest_state(bench: Bench) -> 
     second = await bench.line()
     assert await second.next() == HELLO
     assert await second.next() == {"domain": {"state": "running", "reason": ""}}
+
+
+async def test_what_the_guests_agent_tells_goes_over_every_line(bench: Bench) -> None:
+    first = await bench.greeted_line()
+    told = guest_information.Information(True, {"id": "debian"}, "web")
+    bench.link.report_agent(told)
+    said = {"agent": {"connected": True, "os": {"id": "debian"}, "hostname": "web", "interfaces": []}}
+    assert await first.next() == said
+    first.writer.close()
+    assert await (await bench.greeted_line()).next() == said
 
 
 async def test_handler_that_comes_later(tmp_path: pathlib.Path) -> None:

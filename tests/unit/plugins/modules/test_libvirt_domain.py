@@ -50,7 +50,13 @@ def run(state: str, *, xml: str | None = None, check_mode: bool = False, name: s
         ("running", "shutoff", True, ["create"]),
         ("running", "crashed", True, ["create"]),
         ("running", "running", True, []),
-        ("running", "paused", True, []),
+        ("running", "paused", True, ["resume"]),
+        ("paused", "absent", False, ["define", "create_paused"]),
+        ("paused", "running", True, ["suspend"]),
+        ("paused", "blocked", True, ["suspend"]),
+        ("paused", "paused", True, []),
+        ("defined", "paused", True, []),
+        ("rebooted", "running", True, ["reboot"]),
         ("running", "running", False, ["define"]),
         ("shutdown", "running", True, ["shutdown"]),
         ("shutdown", "shutdown", True, ["shutdown"]),
@@ -103,6 +109,61 @@ def test_shutdown_then_absent_forgets_the_domain(hypervisor: Any, monkeypatch: p
     assert run("shutdown")["domain"]["state"] == "shutoff"
     assert run("absent")["domain"] == {"name": "default_vm", "state": "absent", "reason": ""}
     assert not run("absent")["changed"]
+
+
+@pytest.fixture
+def starts_paused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The test driver cannot start a guest paused; it can be stopped right after."""
+
+    def create_paused(connection: Any, name: str) -> None:
+        domain.create(connection, name)
+        domain.suspend(connection, name)
+
+    monkeypatch.setitem(libvirt_domain._VERBS, "create_paused", create_paused)
+
+
+@pytest.mark.usefixtures("starts_paused")
+def test_paused_starts_without_running_and_running_lets_it_go_on(hypervisor: Any) -> None:
+    first = run("paused", xml=XML)
+    assert first["actions"] == ["define", "create_paused"]
+    assert first["domain"]["state"] == "paused"
+    assert not run("paused")["changed"]
+    assert run("running")["domain"] == {"name": "default_vm", "state": "running", "reason": "unpaused"}
+    assert run("paused")["actions"] == ["suspend"]
+    assert run("paused")["domain"] == {"name": "default_vm", "state": "paused", "reason": "user"}
+
+
+@pytest.mark.usefixtures("starts_paused")
+@pytest.mark.parametrize("wished", ["paused", "running"])
+def test_a_pause_that_another_has_ended_or_begun_meanwhile_counts(
+    hypervisor: Any, monkeypatch: pytest.MonkeyPatch, wished: str
+) -> None:
+    run("running" if wished == "paused" else "paused", xml=XML)
+    verb = {"paused": "suspend", "running": "resume"}[wished]
+    once = libvirt_domain._VERBS[verb]
+
+    def twice(connection: Any, name: str) -> None:
+        once(connection, name)
+        raise errors.OperationInvalid("it is so already")
+
+    monkeypatch.setitem(libvirt_domain._VERBS, verb, twice)
+    assert run(wished)["domain"]["state"] == wished
+
+
+def test_rebooted_presses_the_button_of_a_guest_that_runs(hypervisor: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    pressed = []
+    monkeypatch.setitem(libvirt_domain._VERBS, "reboot", lambda connection, name: pressed.append(name))
+    run("running", xml=XML)
+    assert run("rebooted", check_mode=True)["changed"]
+    assert pressed == []
+    assert run("rebooted")["domain"]["state"] == "running"
+    assert pressed == ["default_vm"]
+
+
+def test_rebooted_refuses_a_guest_that_is_off(hypervisor: Any) -> None:
+    run("defined", xml=XML)
+    with pytest.raises(errors.HypervisorError, match="reboot of domain default_vm"):
+        run("rebooted")
 
 
 def test_destroyed_keeps_the_definition(hypervisor: Any) -> None:
