@@ -101,7 +101,9 @@ class _Launcher:
             on_state=self._on_state,
             on_agent=lambda: self._agent.notice(),
         )
-        self._agent = agent_watch.AgentWatch(domain=self._watch, on_information=lambda told: self._link.report_agent(told))
+        self._agent = agent_watch.AgentWatch(
+            domain=self._watch, on_information=lambda told: self._link.report_agent(told)
+        )
         self._link = handler_link.HandlerLink(
             path=paths.HANDLER_SOCKET,
             identity=self._options.identity,

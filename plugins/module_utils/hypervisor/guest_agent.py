@@ -46,7 +46,9 @@ def ask(
     try:
         return json.loads(answer)["return"]
     except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise errors.HypervisorError(f"{command} of the guest agent of domain {name}: its answer makes no sense") from error
+        raise errors.HypervisorError(
+            f"{command} of the guest agent of domain {name}: its answer makes no sense"
+        ) from error
 
 
 def ping(conn: connection.Connection, name: str, *, timeout_seconds: int) -> None:

@@ -56,7 +56,9 @@ def sizing_of(configuration: Mapping[str, Any]) -> Sizing:
         ratio = Decimal(-1)
     if not ratio.is_finite() or ratio < 0:
         field = f"{_CONFIGURATION}.additionalGuestMemoryOverheadRatio"
-        raise errors.InvalidObject(f"{field} '{written}' of the KubeVirt is no factor; write one such as 1.5", field=field)
+        raise errors.InvalidObject(
+            f"{field} '{written}' of the KubeVirt is no factor; write one such as 1.5", field=field
+        )
     found: dict[str, int] = {}
     for name, fallback in (
         ("cpuAllocationRatio", default.cpu_allocation_ratio),

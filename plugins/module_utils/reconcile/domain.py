@@ -12,13 +12,15 @@ from ansible_collections.playvirt.core.plugins.module_utils.api import condition
 from ansible_collections.playvirt.core.plugins.module_utils.domain import compute, convert, disks, interfaces
 from ansible_collections.playvirt.core.plugins.module_utils.pod import launcher, volumes
 from ansible_collections.playvirt.core.plugins.module_utils.reconcile import (
+    guest_status,
     installation,
     instance_status,
+    migratability,
     plan,
     reading,
 )
 
-STEPS = ("prepare_network", "make_disks", "make_cloud_init", "define", "start", "shut_down", "power_off")
+STEPS = ("prepare_network", "make_disks", "make_cloud_init", "define", "start", "shut_down", "power_off", "tell_end")
 
 #: the guest is asked again to shut down after so long
 SHUTDOWN_REPEAT_SECONDS = 5
@@ -49,6 +51,17 @@ def _launcher(observed: Mapping[str, Any]) -> dict[str, Any]:
     return {"pod_uid": metadata.meta(pod)["uid"], "pid": observed["launcher"]["pid"]}
 
 
+#: the Event with which an instance ends, by its phase
+_END_EVENTS: Mapping[str, Mapping[str, str]] = {
+    names.SUCCEEDED: {"type": "Normal", "message": "The VirtualMachineInstance was shut down."},
+    names.FAILED: {"type": "Warning", "message": "The VirtualMachineInstance crashed."},
+}
+
+
+def _starts_paused(vmi: Mapping[str, Any]) -> bool:
+    return bool(vmi["spec"].get("startStrategy") == "Paused")
+
+
 def _start_steps(vmi: Mapping[str, Any], observed: Mapping[str, Any]) -> dict[str, Any]:
     """Every step from an empty pod to a running domain; each is safe to repeat."""
     reach = _launcher(observed)
@@ -63,7 +76,7 @@ def _start_steps(vmi: Mapping[str, Any], observed: Mapping[str, Any]) -> dict[st
             "name": name,
             "xml": convert.convert_domain(vmi, emulation=kubevirt.uses_emulation(observed["kubevirt"])),
         },
-        "start": {**reach, "name": name},
+        "start": {**reach, "name": name, "state": "paused" if _starts_paused(vmi) else "running"},
     }
     if network := interfaces.masquerade(vmi):
         hostname = vmi["spec"].get("hostname") or metadata.meta(vmi)["name"]
@@ -93,13 +106,21 @@ def _interfaces_status(vmi: Mapping[str, Any], pod: Mapping[str, Any]) -> list[d
     ]
 
 
-def _running(vmi: Mapping[str, Any], pod: Mapping[str, Any], now: str) -> dict[str, Any]:
-    """The VMI's status while its domain runs."""
+def _running(
+    vmi: Mapping[str, Any], observed: Mapping[str, Any], domain: Mapping[str, Any], now: str
+) -> dict[str, Any]:
+    """The VMI's status while its domain is alive, in that state."""
+    pod, emulation = observed["pod"], kubevirt.uses_emulation(observed["kubevirt"])
     status = instance_status.in_phase(vmi.get("status") or {}, names.RUNNING, now=now)
     status["interfaces"] = _interfaces_status(vmi, pod)
     status["machine"] = {"type": (vmi["spec"]["domain"].get("machine") or {}).get("type") or compute.DEFAULT_MACHINE}
     if conditions.get(status.get("conditions"), names.SYNCHRONIZED):
         status["conditions"] = conditions.remove(status.get("conditions"), names.SYNCHRONIZED)
+    status = guest_status.sized(status, vmi["spec"])
+    status = guest_status.told_by_agent(status, observed["launcher"].get("agent"), now=now)
+    status = guest_status.paused(status, domain, now=now)
+    status = guest_status.emulated(status, emulation=emulation, now=now)
+    status = migratability.judged(vmi, status, now=now)
     return instance_status.ready_like_pod(status, pod, now=now)
 
 
@@ -110,6 +131,7 @@ def _ended(vmi: Mapping[str, Any], domain: Mapping[str, Any], now: str) -> dict[
     status = instance_status.in_phase(
         vmi.get("status") or {}, phase, now=now, reason="GuestCrashed" if failed else "GuestStopped"
     )
+    status = guest_status.paused(guest_status.told_by_agent(status, None, now=now), domain, now=now)
     if failed:
         message = f"the domain ended by itself: {domain['state']} ({domain.get('reason') or 'no reason told'})"
         status = instance_status.synchronized(status, "GuestCrashed", message, now=now)
@@ -142,7 +164,7 @@ def plan_domain(vmi: Mapping[str, Any], observed: Mapping[str, Any], now: str) -
     if state in _ALIVE:
         if metadata.is_deleting(vmi):
             return _plan_shutdown(vmi, observed, now)
-        return plan.Plan(status=instance_status.changed(vmi, _running(vmi, pod, now)))
+        return plan.Plan(status=instance_status.changed(vmi, _running(vmi, observed, domain, now)))
     ran = phase == names.RUNNING
     never_ran = state == "absent" or (state == "shutoff" and reason in _NEVER_STARTED)
     if never_ran and ran:
@@ -157,7 +179,9 @@ def plan_domain(vmi: Mapping[str, Any], observed: Mapping[str, Any], now: str) -
         except errors.InvalidObject as error:
             status = instance_status.synchronized(vmi.get("status") or {}, "InvalidSpec", str(error), now=now)
             return plan.Plan(status=instance_status.changed(vmi, status))
-        return plan.Plan(steps=steps, status=instance_status.changed(vmi, _running(vmi, pod, now)))
+        started = {"state": "paused", "reason": "user"} if _starts_paused(vmi) else {"state": "running"}
+        return plan.Plan(steps=steps, status=instance_status.changed(vmi, _running(vmi, observed, started, now)))
     if state == "absent":
         domain = {"state": "absent", "reason": "failed"}
-    return plan.Plan(status=instance_status.changed(vmi, _ended(vmi, domain, now)))
+    status = _ended(vmi, domain, now)
+    return plan.Plan(steps={"tell_end": _END_EVENTS[status["phase"]]}, status=status)

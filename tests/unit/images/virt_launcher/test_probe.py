@@ -45,7 +45,9 @@ def test_a_ping(guest: Guest) -> None:
     assert guest.pings == 1
 
 
-@pytest.mark.parametrize(("command", "code", "said"), [("true", 0, ""), ("false", 1, "false in the guest ended with code 7\n")])
+@pytest.mark.parametrize(
+    ("command", "code", "said"), [("true", 0, ""), ("false", 1, "false in the guest ended with code 7\n")]
+)
 def test_a_command(guest: Guest, capsys: pytest.CaptureFixture[str], command: str, code: int, said: str) -> None:
     assert probe.run(URI, "ns_a", [command, "-x"], timeout_seconds=1) == code
     assert capsys.readouterr().err == said

@@ -35,7 +35,7 @@ class Agent:
         self.silent = False
         self.asked: list[tuple[str, int]] = []
 
-    def qemuAgentCommand(self, found: Any, request: str, timeout: int, flags: int) -> str:  # noqa: N802 (libvirt's name)
+    def qemuAgentCommand(self, found: Any, request: str, timeout: int, flags: int) -> str:
         asked = json.loads(request)
         self.asked.append((asked["execute"], timeout))
         if self.silent:
@@ -75,9 +75,7 @@ def test_the_agent_is_asked_for_its_channel(
 
 
 @pytest.mark.parametrize(("program", "code"), [("true", 0), ("false", 3), ("killed", 137)])
-def test_a_command_in_the_guest(
-    conn: connection.Connection, name: str, agent: Agent, program: str, code: int
-) -> None:
+def test_a_command_in_the_guest(conn: connection.Connection, name: str, agent: Agent, program: str, code: int) -> None:
     assert guest_agent.execute(conn, name, [program, "-x"], timeout_seconds=5) == code
 
 
@@ -131,10 +129,10 @@ class Found:
         self.answers = answers
         self.limit = 0
 
-    def agentSetResponseTimeout(self, seconds: int, flags: int) -> None:  # noqa: N802 (libvirt's name)
+    def agentSetResponseTimeout(self, seconds: int, flags: int) -> None:
         self.limit = seconds
 
-    def guestInfo(self, question: int, flags: int) -> dict[str, Any]:  # noqa: N802 (libvirt's name)
+    def guestInfo(self, question: int, flags: int) -> dict[str, Any]:
         if question not in self.answers:
             raise libvirt.libvirtError("unsupported")
         return self.answers[question]
@@ -161,7 +159,7 @@ def test_information_of_an_agent_that_answers_nothing() -> None:
 
 def test_statistics_are_numbers_and_short_texts() -> None:
     class Bulk(Connected):
-        def domainListGetStats(self, domains: Any, wanted: int, flags: int) -> list[Any]:  # noqa: N802 (libvirt's name)
+        def domainListGetStats(self, domains: Any, wanted: int, flags: int) -> list[Any]:
             return [(domains[0], {"cpu.time": 5, "block.0.name": "vda" * 1000, "state.state": 1})]
 
     told = statistics.read(Bulk(Found({})), "a")
@@ -170,7 +168,7 @@ def test_statistics_are_numbers_and_short_texts() -> None:
 
 def test_no_statistics() -> None:
     class Bulk(Connected):
-        def domainListGetStats(self, domains: Any, wanted: int, flags: int) -> list[Any]:  # noqa: N802 (libvirt's name)
+        def domainListGetStats(self, domains: Any, wanted: int, flags: int) -> list[Any]:
             return []
 
     with pytest.raises(errors.HypervisorError, match="libvirt has none"):

@@ -90,8 +90,13 @@ def test_a_live_domain_is_a_running_instance(state: str) -> None:
 )
 def test_how_a_domain_ends_is_how_the_instance_ends(state: str, reason: str, phase: str) -> None:
     vmi = _vmi("Running")
+    vmi["status"] |= {"conditions": [{"type": "AgentConnected", "status": "True"}], "guestOSInfo": {"id": "debian"}}
     over = _decide(vmi, _world(vmi, state, reason))
-    assert not over.steps
+    crashed = phase == "Failed"
+    event = "The VirtualMachineInstance crashed." if crashed else "The VirtualMachineInstance was shut down."
+    assert over.steps == {"tell_end": {"type": "Warning" if crashed else "Normal", "message": event}}
+    assert "guestOSInfo" not in over.status
+    assert "AgentConnected" not in {c["type"] for c in over.status["conditions"]}
     assert over.status["phase"] == phase
     ready = next(c for c in over.status["conditions"] if c["type"] == "Ready")
     assert ready["reason"] == "GuestNotRunning"
@@ -123,7 +128,7 @@ def test_a_guest_that_crashed_right_after_its_start_has_ended() -> None:
 def test_a_guest_that_stopped_before_it_was_seen_running_is_not_started_again() -> None:
     vmi = _vmi("Scheduled")
     over = _decide(vmi, _world(vmi, "shutoff", "shutdown"))
-    assert not over.steps
+    assert list(over.steps) == ["tell_end"]
     assert over.status["phase"] == "Succeeded"
 
 
@@ -175,4 +180,89 @@ def test_a_value_that_makes_no_domain_is_told() -> None:
 def test_running_again_clears_what_failed_before() -> None:
     vmi = _vmi("Scheduled")
     vmi["status"]["conditions"] = [{"type": "Synchronized", "status": "False", "message": "old"}]
-    assert [c["type"] for c in _decide(vmi, _world(vmi, "running")).status["conditions"]] == ["Ready"]
+    shown = [c["type"] for c in _decide(vmi, _world(vmi, "running")).status["conditions"]]
+    assert shown == ["SoftwareEmulation", "LiveMigratable", "Ready"]
+
+
+def _conditions(decision: plan.Plan) -> dict[str, dict[str, Any]]:
+    return {condition["type"]: condition for condition in decision.status["conditions"]}
+
+
+@pytest.mark.parametrize(
+    ("reason", "shown", "message"),
+    [
+        ("user", "PausedByUser", "VMI was paused by user"),
+        ("ioerror", "PausedIOError", "VMI was paused, low-level IO error detected"),
+    ],
+)
+def test_a_pause_is_told_with_its_cause_and_ends(reason: str, shown: str, message: str) -> None:
+    vmi = _vmi("Running")
+    cluster = _world(vmi, "paused", reason)
+    stopped = _decide(vmi, cluster)
+    assert (_conditions(stopped)["Paused"]["reason"], _conditions(stopped)["Paused"]["message"]) == (shown, message)
+    vmi["status"] = dict(stopped.status)
+    cluster.launchers["p1"]["domain"] = {"state": "paused", "reason": "snapshot"}
+    assert _decide(vmi, cluster).is_empty
+    cluster.launchers["p1"]["domain"] = {"state": "running", "reason": "unpaused"}
+    assert "Paused" not in _conditions(_decide(vmi, cluster))
+
+
+def test_a_pause_that_libvirt_makes_itself_is_not_told() -> None:
+    vmi = _vmi("Running")
+    assert "Paused" not in _conditions(_decide(vmi, _world(vmi, "paused", "starting_up")))
+
+
+def test_a_guest_can_start_paused() -> None:
+    vmi = _vmi("Scheduled")
+    assert _decide(vmi, _world(vmi, "absent")).steps["start"]["state"] == "running"
+    vmi["spec"]["startStrategy"] = "Paused"
+    made = _decide(vmi, _world(vmi, "absent"))
+    assert made.steps["start"]["state"] == "paused"
+    assert _conditions(made)["Paused"]["reason"] == "PausedByUser"
+
+
+AGENT = {
+    "connected": True,
+    "os": {"id": "debian", "prettyName": "Debian GNU/Linux 13 (trixie)"},
+    "hostname": "web",
+    "interfaces": [],
+}
+
+
+def test_what_the_agent_tells_is_shown_while_it_is_connected() -> None:
+    vmi = _vmi("Running")
+    cluster = _world(vmi, "running")
+    known = _decide(vmi, cluster).status["interfaces"][0]
+    seen = {"name": "enp1s0", "mac": known["mac"], "addresses": ["10.0.2.2", "fd10::2"]}
+    own = {"name": "docker0", "mac": "02:42:00:00:00:01", "addresses": ["172.17.0.1"]}
+    loopback = {"name": "lo", "mac": "00:00:00:00:00:00", "addresses": []}
+    cluster.launchers["p1"]["agent"] = {**AGENT, "interfaces": [loopback, seen, own]}
+    told = _decide(vmi, cluster)
+    assert told.status["guestOSInfo"] == AGENT["os"]
+    assert _conditions(told)["AgentConnected"]["status"] == "True"
+    assert told.status["interfaces"] == [
+        {**known, "interfaceName": "enp1s0", "infoSource": "domain, guest-agent"},
+        {
+            "interfaceName": "docker0",
+            "mac": "02:42:00:00:00:01",
+            "infoSource": "guest-agent",
+            "ipAddress": "172.17.0.1",
+            "ipAddresses": ["172.17.0.1"],
+        },
+    ]
+    vmi["status"] = dict(told.status)
+    assert _decide(vmi, cluster).is_empty
+    cluster.launchers["p1"]["agent"] = {**AGENT, "connected": False}
+    gone = _decide(vmi, cluster)
+    assert gone.status["interfaces"] == [known]
+    assert "guestOSInfo" not in gone.status
+    assert "AgentConnected" not in _conditions(gone)
+
+
+def test_size_and_migratability_are_told() -> None:
+    vmi = _vmi("Running")
+    vmi["spec"]["domain"]["cpu"] = {"cores": 2}
+    status = _decide(vmi, _world(vmi, "running")).status
+    assert status["memory"] == {"guestAtBoot": "64Mi", "guestCurrent": "64Mi", "guestRequested": "64Mi"}
+    assert status["currentCPUTopology"] == {"cores": 2, "sockets": 1, "threads": 1}
+    assert status["migrationMethod"] == "BlockMigration"
