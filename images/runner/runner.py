@@ -35,7 +35,7 @@ class Runner:
         self._planners = planners
         self._stopping = asyncio.Event()
         self._metrics = metrics.Metrics()
-        self.health = health.Health(self._metrics)
+        self.health = health.Health(self._metrics, self._metrics.refresh)
         self.watches = watches_file.load(
             options.watches_file,
             environment={**os.environ, **options.engine_environment},
@@ -193,6 +193,7 @@ class Runner:
             namespace=self._options.namespace,
             node_name=self._options.node_name,
             add_check=self.health.add_check,
+            add_collector=self._metrics.add_collector,
             leading=self.leading,
         )
         return [

@@ -17,7 +17,7 @@ from ansible_collections.playvirt.core.plugins.module_utils.api import errors
 
 from .access import routes as routes_file
 from .api import api_client
-from .telemetry import log
+from .telemetry import log, metrics
 from .watching import cache
 
 LOG = logging.getLogger("runner.services")
@@ -63,7 +63,7 @@ class ServiceContext:
     """What a service gets.
 
     `enqueue(kind, namespace, name, reason)` asks for a look at a watched object; `add_check(name, check)` adds to /readyz a function
-    that returns None or what is wrong; `leading()` says whether this replica may write.
+    that returns None or what is wrong; `add_collector(collector, refresh)` adds series to /metrics; `leading()` says whether this replica may write.
     """
 
     routes: routes_file.Routes
@@ -73,6 +73,7 @@ class ServiceContext:
     namespace: str
     node_name: str
     add_check: Callable[[str, Callable[[], str | None]], None]
+    add_collector: Callable[[metrics.Collector, Callable[[], Awaitable[None]]], None]
     leading: Callable[[], bool]
 
 

@@ -5,8 +5,10 @@ Nothing but shapes: the runner's objects fit them, and so do the fakes of the te
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any, Protocol
+
+import prometheus_client as prometheus
 
 Handler = Callable[[Mapping[str, Any]], Awaitable[tuple[int, dict[str, Any]]]]
 
@@ -45,6 +47,14 @@ class Routes(Protocol):
         ...
 
 
+class Collector(Protocol):
+    """Series of Prometheus metrics."""
+
+    def collect(self) -> Iterable[prometheus.Metric]:
+        """The series as they are now."""
+        ...
+
+
 class Context(Protocol):
     """One runner."""
 
@@ -70,6 +80,10 @@ class Context(Protocol):
 
     def enqueue(self, kind: str, namespace: str, name: str, reason: str) -> None:
         """Have an object looked at soon."""
+        ...
+
+    def add_collector(self, collector: Collector, refresh: Callable[[], Awaitable[None]]) -> None:
+        """Add series to /metrics; `refresh` is awaited before each scrape."""
         ...
 
     def add_check(self, name: str, check: Callable[[], str | None]) -> None:

@@ -17,13 +17,14 @@ from typing import Any
 
 from ansible_collections.playvirt.core.images.virt_handler import (
     contact,
+    guest_metrics,
     launcher_connection,
     launcher_messages,
     registry,
     settings,
 )
 from ansible_collections.playvirt.core.images.virt_handler import context as handler_context
-from ansible_collections.playvirt.core.plugins.module_utils.api import errors
+from ansible_collections.playvirt.core.plugins.module_utils.api import errors, kinds
 from ansible_collections.playvirt.core.plugins.module_utils.hypervisor import launcher_process, launcher_socket
 
 LOG = logging.getLogger("virt-handler.launchers")
@@ -104,19 +105,41 @@ class LauncherServer:
     def _enqueue(self, connection: launcher_connection.LauncherConnection, reason: str) -> None:
         """Enqueue the VMI that owns the launcher's pod.
 
-        What the launcher says only tells where to look for the pod, which then has to have the uid that the kernel told. A pod that is not in the
-        cache yet enqueues its VMI itself when it comes.
+        A pod that is not in the cache yet enqueues its VMI itself when it comes.
+        """
+        if owner := self._owner(connection):
+            self._context.enqueue(KIND, *owner, reason)
+
+    def _owner(self, connection: launcher_connection.LauncherConnection) -> tuple[str, str] | None:
+        """The namespace and name of the VMI that owns the launcher's pod; None while that is not known.
+
+        What the launcher says only tells where to look for the pod, which then has to have the uid that the kernel told.
         """
         hello = connection.hello
         if hello is None:
-            return
+            return None
         pods = self._context.reader.list("v1", "Pod", namespace=hello.namespace, owner_uid=hello.uid)
         for pod in pods:
             if pod["metadata"]["uid"] != connection.identity.pod_uid:
                 continue
             for owner in pod["metadata"].get("ownerReferences", []):
                 if owner["uid"] == hello.uid and owner["kind"] == KIND:
-                    self._context.enqueue(KIND, hello.namespace, owner["name"], reason)
+                    return hello.namespace, owner["name"]
+        return None
+
+    def guests(self) -> list[guest_metrics.Asked]:
+        """The guests that are on, with their launchers."""
+        alive = [
+            connection
+            for connection in self.launchers.all()
+            if connection.domain is not None and guest_metrics.is_alive(connection.domain.state)
+        ]
+        return [(*owner, connection) for connection in alive if (owner := self._owner(connection))]
+
+    def phases(self) -> list[str]:
+        """The phases of this node's instances."""
+        instances = self._context.reader.list(kinds.KUBEVIRT, KIND)
+        return [str((instance.get("status") or {}).get("phase") or "Pending") for instance in instances]
 
     async def get_launcher(self, request: Mapping[str, Any]) -> tuple[int, dict[str, Any]]:
         """Answer GET /launchers/POD_UID."""
@@ -155,4 +178,6 @@ async def serve(context: handler_context.Context) -> None:
     context.routes.add_route("GET", PREFIX, server.get_launcher)
     context.routes.add_route("POST", PREFIX, server.command_launcher)
     context.add_check("api-contact", server.contact.problem)
+    metrics = guest_metrics.GuestMetrics(context.node_name, guests=server.guests, phases=server.phases)
+    context.add_collector(metrics, metrics.refresh)
     await server.run()

@@ -7,8 +7,8 @@
     virt-launcher probe --domain NAME [--timeout-seconds N] exec -- PROGRAM [ARGUMENT ...]
     virt-launcher probe-capabilities --output DIR
 
-`run` is PID 1 of container compute, `console-log` of container guest-console-log, `probe` is what the kubelet
-starts in compute for a probe of the guest, `probe-capabilities` an init container of virt-handler. Parts are imported where they are used: libvirtd starts while Python still loads what `run` needs.
+`run` is PID 1 of container compute, `console-log` of container guest-console-log. `probe` is what the kubelet starts in compute for a probe of the guest,
+`probe-capabilities` an init container of virt-handler. Parts are imported where they are used: libvirtd starts while Python still loads what `run` needs.
 """
 
 from __future__ import annotations

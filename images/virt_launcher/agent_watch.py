@@ -72,7 +72,9 @@ class AgentWatch:
         try:
             if not await self._domain.call(guest_agent.is_connected):
                 return guest_information.Information(connected=False)
-            return await self._domain.call(functools.partial(guest_agent.information, timeout_seconds=ANSWER_SECONDS))
+            ask = functools.partial(guest_agent.information, timeout_seconds=ANSWER_SECONDS)
+            found: guest_information.Information = await self._domain.call(ask)
+            return found
         except errors.DomainNotFound:
             return guest_information.Information(connected=False)
         except errors.HypervisorError as error:

@@ -6,7 +6,7 @@ restart cures, /readyz all of them; a replica that waits for the lease is not re
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from aiohttp import web
@@ -21,11 +21,17 @@ class Exposition(Protocol):
         """The exposition format's text."""
 
 
+async def _nothing() -> None:
+    """Nothing has to be read for a scrape."""
+
+
 class Health:
     """The checks and the server."""
 
-    def __init__(self, metrics: Exposition) -> None:
+    def __init__(self, metrics: Exposition, refresh: Callable[[], Awaitable[None]] = _nothing) -> None:
+        """`refresh` is awaited before each scrape."""
         self._metrics = metrics
+        self._refresh = refresh
         self._live: dict[str, Check] = {}
         self._ready: dict[str, Check] = {}
         self._runner: web.AppRunner | None = None
@@ -55,6 +61,7 @@ class Health:
         return self._answer(self._ready)
 
     async def _render(self, _: web.Request) -> web.Response:
+        await self._refresh()
         return web.Response(
             body=self._metrics.render(), headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"}
         )

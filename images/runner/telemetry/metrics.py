@@ -5,12 +5,17 @@ In: what happened. Out: the text of /metrics. Called by `reconciler.py`, the wat
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import os
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Protocol
 
 import prometheus_client as prometheus
 
 from . import queue_metrics
+
+LOG = logging.getLogger("runner.metrics")
 
 SECONDS = queue_metrics.SECONDS
 # Plays may ask for any path and name any action: what comes after so many different ones is counted together.
@@ -18,11 +23,23 @@ LABEL_VALUES = 200
 OTHER = "other"
 
 
+# How long a scrape waits for what is read only then; Prometheus itself gives up after 10 s.
+REFRESH_SECONDS = 6.0
+
+
+class Collector(Protocol):
+    """Series that are made when they are asked for."""
+
+    def collect(self) -> Iterable[prometheus.Metric]:
+        """The series."""
+
+
 class Metrics:
     """All series, in a registry of their own."""
 
     def __init__(self) -> None:
         self.registry = prometheus.CollectorRegistry()
+        self._refreshers: list[Callable[[], Awaitable[None]]] = []
         self._resources: set[str] = set()
         self._actions: set[str] = set()
         self.reconciles = prometheus.Histogram(
@@ -101,6 +118,20 @@ class Metrics:
     def count_watch(self, kind: str, what: str) -> None:
         """Count something that happened to a watch."""
         self.watch_events.labels(kind, what).inc()
+
+    def add_collector(self, collector: Collector, refresh: Callable[[], Awaitable[None]]) -> None:
+        """Take series of a service; `refresh` is awaited before a scrape, and brings what `collect` then tells up to date."""
+        self.registry.register(collector)
+        self._refreshers.append(refresh)
+
+    async def refresh(self) -> None:
+        """Bring everything up to date that is read only for a scrape; what fails or takes too long stays as it was."""
+        try:
+            async with asyncio.timeout(REFRESH_SECONDS):
+                for refresh in self._refreshers:
+                    await refresh()
+        except Exception as error:
+            LOG.warning("metrics are not fresh: %s", str(error) or type(error).__name__)
 
     def render(self) -> bytes:
         """The exposition format's text."""

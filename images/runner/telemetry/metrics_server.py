@@ -31,6 +31,7 @@ class MetricsServer:
         self.port = self._runner.addresses[0][1]
 
     async def _render(self, _: web.Request) -> web.Response:
+        await self._metrics.refresh()
         content_type = "text/plain; version=0.0.4; charset=utf-8"
         return web.Response(body=self._metrics.render(), headers={"Content-Type": content_type})
 

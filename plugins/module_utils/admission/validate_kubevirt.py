@@ -40,10 +40,10 @@ def _causes(kubevirt: Mapping[str, Any]) -> Iterator[Cause]:
         field = tree.path(_FIELD, "cpuRequest")
         yield Cause(field, f"{field} '{configuration['cpuRequest']}': must be greater than or equal to 0.")
     for name in ("cpuAllocationRatio", "memoryOvercommit"):
-        value = tree.section(configuration, "developerConfiguration").get(name)
-        if isinstance(value, int) and value < 1:
+        given = tree.section(configuration, "developerConfiguration").get(name)
+        if isinstance(given, int) and given < 1:
             field = tree.path(_FIELD, "developerConfiguration", name)
-            yield Cause(field, f"{field} '{value}': must be greater than or equal to 1.")
+            yield Cause(field, f"{field} '{given}': must be greater than or equal to 1.")
     for index, name in enumerate(tree.strings(configuration, "admission", "siteRules")):
         field = tree.path(_FIELD, "admission", "siteRules", index)
         if not SITE_RULE.fullmatch(name):

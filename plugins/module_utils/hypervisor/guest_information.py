@@ -98,11 +98,7 @@ def _interfaces(told: Mapping[str, Any]) -> Iterator[Interface]:
 
 def of_libvirt(told: Mapping[str, Any]) -> Information:
     """The information in the parameters of virDomainGetGuestInfo; what makes no sense is left out."""
-    system = {
-        name: text
-        for key, name in OS_FIELDS.items()
-        if (text := _text(told[f"os.{key}"] if f"os.{key}" in told else ""))
-    }
+    system = {name: text for key, name in OS_FIELDS.items() if (text := _text(told.get(f"os.{key}", "")))}
     return Information(True, system, _text(told.get("hostname", "")), tuple(_interfaces(told)))
 
 

@@ -30,7 +30,8 @@ def _claim_name(volume: Mapping[str, Any]) -> str | None:
 
 def _is_shared(volume: Mapping[str, Any], status: Mapping[str, Any]) -> bool:
     """Whether every node can open the volume's claim at the same time; no, where nothing is known of it."""
-    found = next((entry for entry in status.get("volumeStatus") or [] if entry.get("name") == volume["name"]), {})
+    listed: list[Mapping[str, Any]] = status.get("volumeStatus") or []
+    found = next((entry for entry in listed if entry.get("name") == volume["name"]), {})
     return "ReadWriteMany" in ((found.get("persistentVolumeClaimInfo") or {}).get("accessModes") or [])
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from ansible_collections.playvirt.core.images.virt_handler import context as handler_context
@@ -98,10 +98,14 @@ class Context:
         self.namespace, self.node_name = "playvirt", "node01"
         self.client, self.reader, self.routes = Client("node01"), Reader(), Routes()
         self.enqueued: asyncio.Queue[tuple[str, str, str, str]] = asyncio.Queue()
+        self.collectors: list[tuple[handler_context.Collector, Callable[[], Awaitable[None]]]] = []
         self.checks: dict[str, Callable[[], str | None]] = {}
 
     def enqueue(self, kind: str, namespace: str, name: str, reason: str) -> None:
         self.enqueued.put_nowait((kind, namespace, name, reason))
+
+    def add_collector(self, collector: handler_context.Collector, refresh: Callable[[], Awaitable[None]]) -> None:
+        self.collectors.append((collector, refresh))
 
     def add_check(self, name: str, check: Callable[[], str | None]) -> None:
         self.checks[name] = check

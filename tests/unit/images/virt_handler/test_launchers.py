@@ -149,6 +149,22 @@ async def test_a_launcher_that_lies_about_its_agent_is_disconnected(node: Node) 
     await launcher.closed()
 
 
+async def test_guests_that_are_on_are_asked_for_statistics(node: Node) -> None:
+    launcher = await node.connect_running()
+    liar = await node.connect(pod_uid="11111111-2222-3333-4444-555555555555")
+    liar.hello()
+    liar.report("running")
+    ((namespace, name, connection),) = node.server.guests()
+    assert (namespace, name) == ("default", "vm")
+    asked = asyncio.create_task(connection.request("get_statistics", {}))
+    request = await launcher.receive_request()
+    launcher.send({"id": request["id"], "result": {"changed": False, "statistics": {"cpu.time": 1}}})
+    assert (await asked)["statistics"] == {"cpu.time": 1}
+    launcher.report("shutoff", "shutdown")
+    await node.context.enqueued.get()
+    assert node.server.guests() == []
+
+
 async def test_disconnect_forgets_launcher_and_enqueues(node: Node) -> None:
     launcher = await node.connect_running()
     await launcher.close()

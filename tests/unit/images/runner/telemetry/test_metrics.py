@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+
+import prometheus_client as prometheus
 import pytest
 from ansible_collections.playvirt.core.images.runner.telemetry import metrics, queue_metrics
 
@@ -12,6 +15,45 @@ def test_requests_are_counted() -> None:
     own.count_request("GET", "", 200)
     assert b'rest_client_requests_total{code="409",method="PUT",resource="pods"} 1.0' in own.render()
     assert b'rest_client_requests_total{code="200",method="GET",resource="other"} 1.0' in own.render()
+
+
+class Collector:
+    """A service's series; `value` is what the last refresh read."""
+
+    def __init__(self) -> None:
+        self.value = 0
+        self.failure: Exception | None = None
+        self.released = asyncio.Event()
+        self.released.set()
+
+    def collect(self) -> list[prometheus.Metric]:
+        return [prometheus.core.GaugeMetricFamily("guests", "Guests.", value=self.value)]
+
+    async def refresh(self) -> None:
+        await self.released.wait()
+        if self.failure:
+            raise self.failure
+        self.value += 1
+
+
+async def test_a_services_series_are_read_for_each_scrape() -> None:
+    own, collector = metrics.Metrics(), Collector()
+    own.add_collector(collector, collector.refresh)
+    await own.refresh()
+    await own.refresh()
+    assert b"guests 2.0" in own.render()
+
+
+async def test_a_service_that_fails_or_hangs_keeps_nobody_from_scraping(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(metrics, "REFRESH_SECONDS", 0.01)
+    own, collector = metrics.Metrics(), Collector()
+    own.add_collector(collector, collector.refresh)
+    await own.refresh()
+    collector.failure = RuntimeError("broken")
+    await own.refresh()
+    collector.released.clear()
+    await own.refresh()
+    assert b"guests 1.0" in own.render()
 
 
 class Queue:
