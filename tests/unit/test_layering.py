@@ -48,7 +48,11 @@ DOORS = {
     "libvirt": ("plugins/module_utils/hypervisor/bindings.py",),
     "libvirt_qemu": ("plugins/module_utils/hypervisor/bindings.py",),
     "kubernetes": ("plugins/module_utils/k8s/kubernetes_transport.py",),
-    "xml": ("plugins/module_utils/domain/", "plugins/module_utils/hypervisor/"),
+    "xml": (
+        "plugins/module_utils/api/additions.py",
+        "plugins/module_utils/domain/",
+        "plugins/module_utils/hypervisor/",
+    ),
     "subprocess": ("plugins/module_utils/process.py", "plugins/module_utils/cluster/", "images/"),
     "aiohttp": ("images/runner/", "images/virt_api/"),
     "grpc": ("images/virt_handler/",),

@@ -16,6 +16,7 @@ from ansible_collections.playvirt.core.plugins.module_utils.admission import (
     tree,
     updates,
 )
+from ansible_collections.playvirt.core.plugins.module_utils.api import additions
 from ansible_collections.playvirt.core.plugins.module_utils.api.causes import NOT_SUPPORTED, Cause
 
 _FIELD = "spec.configuration"
@@ -39,6 +40,7 @@ def _causes(kubevirt: Mapping[str, Any]) -> Iterator[Cause]:
     if amounts.amount(configuration, "cpuRequest") < 0:
         field = tree.path(_FIELD, "cpuRequest")
         yield Cause(field, f"{field} '{configuration['cpuRequest']}': must be greater than or equal to 0.")
+    yield from additions.problems(tree.section(configuration, "additions"))
     for name in ("cpuAllocationRatio", "memoryOvercommit"):
         given = tree.section(configuration, "developerConfiguration").get(name)
         if isinstance(given, int) and given < 1:

@@ -147,6 +147,7 @@ _KUBEVIRT = {
     "imagePullPolicy": ALL,
     "configuration": {
         "additionalGuestMemoryOverheadRatio": ALL,
+        "additions": ALL,
         "admission": {"siteRules": ALL},
         "developerConfiguration": {"cpuAllocationRatio": ALL, "memoryOvercommit": ALL, "useEmulation": ALL},
     },

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from ansible_collections.playvirt.core.plugins.module_utils.api import additions
 from ansible_collections.playvirt.core.plugins.module_utils.installation import certificates, pods
 
 RBAC = "rbac.authorization.k8s.io"
@@ -34,6 +35,10 @@ def rule(group: str, resources: Sequence[str], verbs: Sequence[str], *, names: S
     }
 
 
+#: what namespaces say to the installation's additions
+_VARIABLES = rule("", ["configmaps"], READ, names=[additions.CONFIG_MAP])
+
+
 def election_rules(lease: str) -> list[Rule]:
     """What leader election needs in the component's own namespace."""
     group = "coordination.k8s.io"
@@ -51,6 +56,7 @@ def controller_rules() -> list[Rule]:
         rule(group, ["kubevirts"], READ),
         rule("", ["pods"], [*READ, "create", "delete"]),
         rule("", ["pods/status"], ["update"]),
+        _VARIABLES,
         rule("", ["events"], ["create", "patch"]),
     ]
 
@@ -76,6 +82,7 @@ def handler_rules() -> list[Rule]:
         rule("kubevirt.io", ["virtualmachineinstances/status"], ["get", "patch", "update"]),
         rule("kubevirt.io", ["kubevirts"], READ),
         rule("", ["pods"], READ),
+        _VARIABLES,
         rule("", ["nodes"], ["get", "patch"]),
         rule("", ["events"], ["create", "patch"]),
     ]

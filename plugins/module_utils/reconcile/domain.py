@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible_collections.playvirt.core.plugins.module_utils.api import conditions, errors, kubevirt, metadata, names
-from ansible_collections.playvirt.core.plugins.module_utils.domain import compute, convert, disks, interfaces
+from ansible_collections.playvirt.core.plugins.module_utils.domain import additions, compute, convert, disks, interfaces
 from ansible_collections.playvirt.core.plugins.module_utils.pod import launcher, volumes
 from ansible_collections.playvirt.core.plugins.module_utils.reconcile import (
     guest_status,
@@ -24,6 +24,8 @@ STEPS = ("prepare_network", "make_disks", "make_cloud_init", "define", "start", 
 
 #: the guest is asked again to shut down after so long
 SHUTDOWN_REPEAT_SECONDS = 5
+#: what keeps a domain from being defined may be the installation's or the namespace's, which are not watched for this VMI
+RETRY_SECONDS = 15
 _ALIVE = ("running", "blocked", "paused", "pmsuspended", "shutdown")
 #: how libvirt says that a domain is defined and was never started, or could not be
 _NEVER_STARTED = ("", "unknown", "failed")
@@ -33,15 +35,16 @@ REPORT_SECONDS = 30
 
 
 def observe(vmi: Mapping[str, Any], reader: reading.Reader) -> dict[str, Any]:
-    """The launcher pod, what its launcher reported, and the installation."""
-    meta = metadata.meta(vmi)
+    """The launcher pod, what its launcher reported, the installation, and what the namespace says to its additions."""
+    meta, kubevirt_object = metadata.meta(vmi), installation.observe(reader)
     wanted = metadata.launcher_pod_name(vmi)
     pods = reader.list("v1", "Pod", namespace=meta["namespace"], owner_uid=meta["uid"])
     pod = next((pod for pod in pods if metadata.meta(pod).get("name") == wanted), None)
     return {
         "pod": pod,
         "launcher": reader.launcher(metadata.meta(pod)["uid"]) if pod else None,
-        "kubevirt": installation.observe(reader),
+        "kubevirt": kubevirt_object,
+        "variables": installation.observe_variables(kubevirt_object, reader, meta["namespace"]),
     }
 
 
@@ -70,11 +73,12 @@ def _start_steps(vmi: Mapping[str, Any], observed: Mapping[str, Any]) -> dict[st
         volume["name"]: volumes.container_disk_directory(index)
         for index, volume in enumerate(vmi["spec"].get("volumes") or [])
     }
+    xml = convert.convert_domain(vmi, emulation=kubevirt.uses_emulation(observed["kubevirt"]))
     steps: dict[str, Any] = {
         "define": {
             **reach,
             "name": name,
-            "xml": convert.convert_domain(vmi, emulation=kubevirt.uses_emulation(observed["kubevirt"])),
+            "xml": additions.apply(xml, *installation.additions_for(observed, "domain", vmi)),
         },
         "start": {**reach, "name": name, "state": "paused" if _starts_paused(vmi) else "running"},
     }
@@ -178,7 +182,7 @@ def plan_domain(vmi: Mapping[str, Any], observed: Mapping[str, Any], now: str) -
             steps = _start_steps(vmi, observed)
         except errors.InvalidObject as error:
             status = instance_status.synchronized(vmi.get("status") or {}, "InvalidSpec", str(error), now=now)
-            return plan.Plan(status=instance_status.changed(vmi, status))
+            return plan.Plan(status=instance_status.changed(vmi, status), requeue_after=RETRY_SECONDS)
         started = {"state": "paused", "reason": "user"} if _starts_paused(vmi) else {"state": "running"}
         return plan.Plan(steps=steps, status=instance_status.changed(vmi, _running(vmi, observed, started, now)))
     if state == "absent":

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible_collections.playvirt.core.plugins.module_utils.api import conditions, errors, metadata, names
-from ansible_collections.playvirt.core.plugins.module_utils.pod import launcher
+from ansible_collections.playvirt.core.plugins.module_utils.pod import additions, launcher
 from ansible_collections.playvirt.core.plugins.module_utils.reconcile import (
     installation,
     instance_status,
@@ -25,14 +25,17 @@ STEPS = ("add_finalizer", "create_pod", "check_pod", "hand_over", "set_readiness
 POD_MISSING_SECONDS = 5
 #: how long after the guest's grace period virt-controller waits for virt-handler before it deletes the pod itself
 SHUTDOWN_MARGIN_SECONDS = 10
+#: what keeps a pod from being made may be the installation's or the namespace's, which are not watched for this VMI
+RETRY_SECONDS = 15
 
 
 def observe(vmi: Mapping[str, Any], reader: reading.Reader) -> dict[str, Any]:
-    """The VMI's pods, and the installation."""
-    meta = metadata.meta(vmi)
+    """The VMI's pods, the installation, and what the namespace says to its additions."""
+    meta, kubevirt = metadata.meta(vmi), installation.observe(reader)
     return {
         "pods": reader.list("v1", "Pod", namespace=meta["namespace"], owner_uid=meta["uid"]),
-        "kubevirt": installation.observe(reader),
+        "kubevirt": kubevirt,
+        "variables": installation.observe_variables(kubevirt, reader, meta["namespace"]),
     }
 
 
@@ -69,9 +72,11 @@ def _plan_creation(vmi: Mapping[str, Any], observed: Mapping[str, Any], now: str
         steps["add_finalizer"] = {"finalizer": names.VMI_FINALIZER}
     try:
         pod = launcher.render_launcher_pod(vmi, installation.launcher_of(observed["kubevirt"]))
+        pod = additions.apply(pod, *installation.additions_for(observed, "launcherPod", vmi))
     except errors.InvalidObject as error:
         status = instance_status.synchronized(vmi.get("status") or {}, "FailedCreate", str(error), now=now)
-        return plan.Plan(status=instance_status.changed(vmi, instance_status.in_phase(status, names.PENDING, now=now)))
+        pending = instance_status.in_phase(status, names.PENDING, now=now)
+        return plan.Plan(status=instance_status.changed(vmi, pending), requeue_after=RETRY_SECONDS)
     steps["create_pod"] = {"pod": pod}
     status = instance_status.in_phase(_mirror(vmi, pod, now), names.SCHEDULING, now=now)
     return plan.Plan(steps=plan.steps_in_order(STEPS, steps), status=status)

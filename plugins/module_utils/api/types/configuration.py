@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from ansible_collections.playvirt.core.plugins.module_utils.api import schema
 from ansible_collections.playvirt.core.plugins.module_utils.api.types import (
+    additions,
     component_settings,
     configuration_hosts,
     meta,
@@ -211,6 +212,7 @@ CONFIGURATION = schema.obj(
                 )
             },
         ),
+        "additions": additions.ADDITIONS,
         **configuration_hosts.HOSTS,
         **_DEFAULTS,
         **_RESOURCES,

@@ -480,6 +480,10 @@ def test_a_kubevirts_configuration() -> None:
     assert told(kubevirt(developerConfiguration={"cpuAllocationRatio": 0, "memoryOvercommit": 150})) == [
         (ratio, f"{ratio} '0': must be greater than or equal to 1.")
     ]
+    place = f"{field}.additions.domain[0].xml"
+    assert told(kubevirt(additions={"domain": [{"name": "a", "xml": "<a"}]})) == [
+        (place, f"{place} is not XML: not well-formed (invalid token): line 1, column 12")
+    ]
     place = f"{field}.admission.siteRules[0]"
     assert told(kubevirt(admission={"siteRules": ["../evil"]})) == [
         (

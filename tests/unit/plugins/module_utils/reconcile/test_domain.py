@@ -266,3 +266,16 @@ def test_size_and_migratability_are_told() -> None:
     assert status["memory"] == {"guestAtBoot": "64Mi", "guestCurrent": "64Mi", "guestRequested": "64Mi"}
     assert status["currentCPUTopology"] == {"cores": 2, "sockets": 1, "threads": 1}
     assert status["migrationMethod"] == "BlockMigration"
+
+
+def test_additions_go_into_the_domain() -> None:
+    vmi = _vmi("Scheduled")
+    cluster = _world(vmi, "absent")
+    entry = {"name": "oem", "parent": "sysinfo", "xml": "<oemStrings><entry>${vmi-name}</entry></oemStrings>"}
+    configuration = cluster.objects["KubeVirt", "kubevirt", "kubevirt"]["spec"]["configuration"]
+    configuration["additions"] = {"domain": [entry]}
+    assert "<entry>a</entry>" in _decide(vmi, cluster).steps["define"]["xml"]
+    configuration["additions"] = {"domain": [{**entry, "parent": "memtune"}]}
+    refused = _decide(vmi, cluster)
+    assert (dict(refused.steps), refused.requeue_after) == ({}, 15)
+    assert "addition 'oem' goes into 'memtune'" in _conditions(refused)["Synchronized"]["message"]

@@ -205,6 +205,28 @@ def test_a_sizing_that_cannot_be_is_named_on_the_instance(
     assert refused.status["conditions"][0]["message"].startswith(f"spec.configuration.{field} of the KubeVirt")
 
 
+ADDITIONS = {
+    "variables": [{"name": "team", "pattern": "[a-z]+"}],
+    "launcherPod": [{"name": "team", "metadata": {"annotations": {"team": "${team}"}}}],
+}
+
+
+def test_additions_wait_for_the_namespace_and_go_into_the_pod(cluster: fake.Cluster) -> None:
+    cluster.objects["KubeVirt", "kubevirt", "kubevirt"]["spec"]["configuration"] = {"additions": ADDITIONS}
+    waiting = _decide(cluster, _vmi())
+    assert (waiting.status["phase"], waiting.requeue_after) == ("Pending", 15)
+    assert "addition 'team' needs 'team'" in waiting.status["conditions"][0]["message"]
+    config_map = {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": "playvirt-variables", "namespace": "ns"},
+        "data": {"team": "red"},
+    }
+    cluster.put(config_map)
+    made = _decide(cluster, _vmi(**waiting.status))
+    assert made.steps["create_pod"]["pod"]["metadata"]["annotations"]["team"] == "red"
+
+
 def test_deletion_waits_for_the_handler_then_deletes_the_pod_itself(cluster: fake.Cluster) -> None:
     vmi, _pod = _handed_over(cluster)
     vmi["metadata"]["deletionTimestamp"] = "2030-01-01T00:10:00Z"
