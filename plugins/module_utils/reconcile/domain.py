@@ -20,7 +20,7 @@ from ansible_collections.playvirt.core.plugins.module_utils.reconcile import (
     reading,
 )
 
-STEPS = ("prepare_network", "make_disks", "make_cloud_init", "define", "start", "shut_down", "power_off", "tell_end")
+STEPS = ("prepare_network", "make_disks", "make_cloud_init", "define", "start", "resume", "shut_down", "power_off", "tell_end")
 
 #: the guest is asked again to shut down after so long
 SHUTDOWN_REPEAT_SECONDS = 5
@@ -29,6 +29,8 @@ RETRY_SECONDS = 15
 _ALIVE = ("running", "blocked", "paused", "pmsuspended", "shutdown")
 #: how libvirt says that a domain is defined and was never started, or could not be
 _NEVER_STARTED = ("", "unknown", "failed")
+#: a guest that an I/O error has stopped goes on after so long, to find out whether the cause is gone
+RESUME_SECONDS = 30
 #: how long the launcher's word that there is no running domain may be older than the start that virt-handler has just seen succeed: the launcher hears of it
 #: from libvirtd's events, on a busy node later than virt-handler from its own play, and after a restart of libvirtd later still
 REPORT_SECONDS = 30
@@ -157,6 +159,21 @@ def _plan_shutdown(vmi: Mapping[str, Any], observed: Mapping[str, Any], now: str
     )
 
 
+def _plan_alive(vmi: Mapping[str, Any], observed: Mapping[str, Any], now: str) -> plan.Plan:
+    """The domain is alive: tell how it is; one that an I/O error has stopped is tried again."""
+    domain = observed["launcher"]["domain"]
+    status = _running(vmi, observed, domain, now)
+    changed = instance_status.changed(vmi, status)
+    if (domain["state"], domain.get("reason")) != ("paused", "ioerror"):
+        return plan.Plan(status=changed)
+    since = (conditions.get(status["conditions"], names.PAUSED) or {}).get("lastTransitionTime", now)
+    left = RESUME_SECONDS - metadata.seconds_between(since, now)
+    if left > 0:
+        return plan.Plan(status=changed, requeue_after=left)
+    step = {**_launcher(observed), "name": convert.domain_name(vmi)}
+    return plan.Plan(steps={"resume": step}, status=changed, requeue_after=RESUME_SECONDS)
+
+
 def plan_domain(vmi: Mapping[str, Any], observed: Mapping[str, Any], now: str) -> plan.Plan:
     """The decision."""
     phase = (vmi.get("status") or {}).get("phase", "")
@@ -168,7 +185,7 @@ def plan_domain(vmi: Mapping[str, Any], observed: Mapping[str, Any], now: str) -
     if state in _ALIVE:
         if metadata.is_deleting(vmi):
             return _plan_shutdown(vmi, observed, now)
-        return plan.Plan(status=instance_status.changed(vmi, _running(vmi, observed, domain, now)))
+        return _plan_alive(vmi, observed, now)
     ran = phase == names.RUNNING
     never_ran = state == "absent" or (state == "shutoff" and reason in _NEVER_STARTED)
     if never_ran and ran:

@@ -279,3 +279,29 @@ def test_additions_go_into_the_domain() -> None:
     refused = _decide(vmi, cluster)
     assert (dict(refused.steps), refused.requeue_after) == ({}, 15)
     assert "addition 'oem' goes into 'memtune'" in _conditions(refused)["Synchronized"]["message"]
+
+
+def test_a_guest_that_an_io_error_has_stopped_is_tried_again_after_a_while() -> None:
+    vmi = _vmi("Running")
+    cluster = _world(vmi, "paused", "ioerror")
+    stopped = _decide(vmi, cluster)
+    assert (dict(stopped.steps), stopped.requeue_after) == ({}, 30)
+    vmi["status"] = dict(stopped.status)
+    early = _decide(vmi, cluster, "2030-01-01T00:10:20Z")
+    assert (dict(early.steps), early.status, early.requeue_after) == ({}, None, 10)
+    tried = _decide(vmi, cluster, "2030-01-01T00:10:30Z")
+    assert tried.steps == {"resume": {"pod_uid": "p1", "pid": 7, "name": "ns_a"}}
+    cluster.launchers["p1"]["domain"] = {"state": "running", "reason": "unpaused"}
+    vmi["status"] = dict(_decide(vmi, cluster, "2030-01-01T00:10:31Z").status)
+    cluster.launchers["p1"]["domain"] = {"state": "paused", "reason": "ioerror"}
+    again = _decide(vmi, cluster, "2030-01-01T00:10:32Z")
+    assert (dict(again.steps), again.requeue_after) == ({}, 30)
+
+
+def test_a_guest_that_a_user_has_paused_is_left_so() -> None:
+    vmi = _vmi("Running")
+    cluster = _world(vmi, "paused", "user")
+    vmi["status"] = dict(_decide(vmi, cluster).status)
+    later = _decide(vmi, cluster, "2030-01-01T00:20:00Z")
+    assert later.is_empty
+    assert later.requeue_after is None
