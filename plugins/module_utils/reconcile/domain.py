@@ -20,7 +20,17 @@ from ansible_collections.playvirt.core.plugins.module_utils.reconcile import (
     reading,
 )
 
-STEPS = ("prepare_network", "make_disks", "make_cloud_init", "define", "start", "resume", "shut_down", "power_off", "tell_end")
+STEPS = (
+    "prepare_network",
+    "make_disks",
+    "make_cloud_init",
+    "define",
+    "start",
+    "resume",
+    "shut_down",
+    "power_off",
+    "tell_end",
+)
 
 #: the guest is asked again to shut down after so long
 SHUTDOWN_REPEAT_SECONDS = 5
