@@ -24,7 +24,7 @@ def of(vm: Mapping[str, Any], vmi: Mapping[str, Any] | None, status: Mapping[str
     if metadata.is_deleting(vmi) and phase not in names.FINAL_PHASES:
         return "Stopping"
     if phase == names.RUNNING:
-        return "Running"
+        return "Paused" if conditions.is_true(listed, names.PAUSED) else "Running"
     scheduled = conditions.get(listed, names.POD_SCHEDULED)
     if scheduled is not None and scheduled.get("status") == "False" and scheduled.get("reason") == "Unschedulable":
         return "ErrorUnschedulable"

@@ -28,6 +28,10 @@ def observe(vm: Mapping[str, Any], reader: reading.Reader) -> dict[str, Any]:
     return {"vmi": reader.get(kinds.KUBEVIRT, "VirtualMachineInstance", meta["namespace"], meta["name"])}
 
 
+#: conditions of the instance's guest, which its machine has too
+_MIRRORED = (names.PAUSED, names.AGENT_CONNECTED, names.LIVE_MIGRATABLE, names.SOFTWARE_EMULATION)
+
+
 def run_strategy(vm: Mapping[str, Any]) -> str:
     """The VM's run strategy; the deprecated `running` stands for Always or Halted."""
     spec = vm["spec"]
@@ -81,6 +85,19 @@ def _ready(vmi: Mapping[str, Any] | None) -> dict[str, Any]:
     return {"type": names.READY, **{key: found[key] for key in ("status", "reason", "message") if found.get(key)}}
 
 
+def _mirrored(own: list[conditions.Condition], vmi: Mapping[str, Any] | None, now: str) -> list[conditions.Condition]:
+    """The VM's conditions with those of its instance's guest, for as long as there is an instance."""
+    told = ((vmi or {}).get("status") or {}).get("conditions")
+    for kind in _MIRRORED:
+        found = conditions.get(told, kind)
+        if found is None:
+            own = conditions.remove(own, kind)
+        else:
+            kept = {key: found[key] for key in ("type", "status", "reason", "message") if found.get(key)}
+            own = conditions.put(own, kept, now=now)
+    return own
+
+
 def _status(vm: Mapping[str, Any], vmi: Mapping[str, Any] | None, now: str) -> dict[str, Any]:
     """The VM's status as its instance stands now."""
     status = dict(vm.get("status") or {})
@@ -92,7 +109,7 @@ def _status(vm: Mapping[str, Any], vmi: Mapping[str, Any] | None, now: str) -> d
     status["desiredGeneration"] = metadata.meta(vm).get("generation", 1)
     if vmi is not None:
         status["observedGeneration"] = int((metadata.meta(vmi).get("annotations") or {}).get(names.VM_GENERATION, 1))
-    status["conditions"] = conditions.put(status.get("conditions"), condition, now=now)
+    status["conditions"] = _mirrored(conditions.put(status.get("conditions"), condition, now=now), vmi, now)
     seen = vmi if vmi is not None and metadata.meta(vmi).get("uid") else None
     failure = start_failure.observe_failure(status.get("startFailure"), seen, now=now)
     status.pop("startFailure", None)

@@ -10,6 +10,12 @@ from ansible_collections.playvirt.core.plugins.module_utils.api.causes import RE
 _HANDLERS = ("httpGet", "tcpSocket", "exec", "guestAgentPing")
 
 
+def _port_names(it: subject.Subject) -> set[str]:
+    """The names that interfaces give to ports."""
+    interfaces = tree.entries(it.domain, "devices", "interfaces")
+    return {tree.text(port, "name") for interface in interfaces for port in tree.entries(interface, "ports")}
+
+
 def _probe(it: subject.Subject, name: str, *, on_pod_network: bool) -> Iterator[Cause]:
     probe, field = tree.section(it.spec, name), it.at(name)
     handlers = [handler for handler in _HANDLERS if tree.has(probe, handler)]
@@ -22,6 +28,13 @@ def _probe(it: subject.Subject, name: str, *, on_pod_network: bool) -> Iterator[
         if handler in handlers and not on_pod_network:
             place = tree.path(field, handler)
             yield Cause(place, f"{place} is only allowed if the Pod Network is attached")
+        port = tree.section(probe, handler).get("port")
+        if isinstance(port, str) and not port.isdigit() and port not in _port_names(it):
+            place = tree.path(field, handler, "port")
+            yield Cause(place, f"{place} '{port}' names no port of an interface")
+    if "exec" in handlers and not tree.strings(probe, "exec", "command"):
+        place = tree.path(field, "exec", "command")
+        yield Cause(place, f"{place} is empty; write the program to run in the guest", REQUIRED)
 
 
 def _probes(it: subject.Subject) -> Iterator[Cause]:

@@ -330,6 +330,18 @@ GUEST: list[Case] = [
         {**_MULTUS, "livenessProbe": {"exec": {"command": ["true"]}}},
     ),
     (
+        _probe(httpGet={"port": "web"}),
+        "spec.readinessProbe.httpGet.port",
+        "spec.readinessProbe.httpGet.port 'web' names no port of an interface",
+        _probe(httpGet={"port": "80"}),
+    ),
+    (
+        _probe(exec={}),
+        "spec.readinessProbe.exec.command",
+        "spec.readinessProbe.exec.command is empty; write the program to run in the guest",
+        _probe(exec={"command": ["true"]}),
+    ),
+    (
         {"accessCredentials": [{}]},
         _KEY,
         f"{_KEY} must have exactly one access credential type set",

@@ -207,3 +207,25 @@ def test_the_finalizer_comes_with_the_first_plan() -> None:
     vm = _vm()
     vm["metadata"]["finalizers"] = []
     assert list(_decide(vm, None).steps) == ["add_finalizer", "create_instance"]
+
+
+def test_what_is_told_of_the_guest_is_told_of_the_machine_too() -> None:
+    cluster = fake.Cluster()
+    vm, vmi = _vm(), _vmi("Running")
+    paused = {"type": "Paused", "status": "True", "reason": "PausedByUser", "message": "VMI was paused by user"}
+    vmi["status"]["conditions"] = [paused, {"type": "AgentConnected", "status": "True"}, {"type": "Other"}]
+    cluster.put(vmi)
+
+    def decide() -> dict[str, Any]:
+        found = PLANNER.plan(vm, PLANNER.observe(vm, cluster), NOW).status
+        vm["status"] = dict(found)
+        return vm["status"]
+
+    status = decide()
+    assert status["printableStatus"] == "Paused"
+    assert [condition["type"] for condition in status["conditions"]] == ["Ready", "Paused", "AgentConnected"]
+    assert status["conditions"][1] == {**paused, "lastTransitionTime": NOW}
+    vmi["status"]["conditions"] = []
+    status = decide()
+    assert status["printableStatus"] == "Running"
+    assert [condition["type"] for condition in status["conditions"]] == ["Ready"]
