@@ -20,7 +20,8 @@ TaskSink = Callable[[Mapping[str, Any]], None]
 class Job:
     """One run: of a role, or of all plays of a playbook (an absolute path).
 
-    `timeout` is in seconds. `environment` is set for the tasks; settings of ansible-core itself (ANSIBLE_*) are read once per process, so there
+    Texts in `extra_vars`, which are an object's, are never templates; those in `variables`, which are the operator's own, are, and win over the
+    others. `timeout` is in seconds. `environment` is set for the tasks; settings of ansible-core itself (ANSIBLE_*) are read once per process, so there
     they count with the engine `subprocess` only. `engine` None is the runner's own. `gather_facts` is for
     roles, a playbook says it itself. `artifacts` names the object (see `artifacts.py`), of whose runs
     the last `keep_artifacts` are kept, with 0 all. Raises ValueError for a job that cannot be meant.
@@ -29,6 +30,7 @@ class Job:
     role: str = ""
     playbook: str = ""
     extra_vars: Mapping[str, Any]
+    variables: Mapping[str, Any] = field(default_factory=dict)
     timeout: float = 600.0
     priority: int = 0
     verbosity: int = 0

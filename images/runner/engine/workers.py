@@ -200,6 +200,7 @@ class WorkerPool:
             "role": job.role,
             "playbook": job.playbook,
             "extra_vars": job.extra_vars,
+            "variables": job.variables,
             "verbosity": job.verbosity,
             "gather_facts": job.gather_facts,
             "environment": job.environment,

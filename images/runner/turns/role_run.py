@@ -163,7 +163,6 @@ def _job(
     given = extra_vars.extra_vars(
         turn.obj,
         group=watch.group,
-        variables={**watch.variables, **variables},
         snake_case=watch.snake_case,
         reasons=turn.item.reasons,
     )
@@ -171,6 +170,7 @@ def _job(
         role=content.role,
         playbook=content.playbook,
         extra_vars=given,
+        variables={**watch.variables, **variables},
         timeout=watch.run_timeout,
         priority=turn.item.priority,
         verbosity=object_settings.verbosity(turn.obj, watch.verbosity),

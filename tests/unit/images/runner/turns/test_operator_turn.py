@@ -27,7 +27,7 @@ async def test_a_role_gets_the_variables_and_the_access_of_ansible_operator() ->
         (job,) = s.engine.jobs
         assert (job.role, job.playbook) == ("widget", "")
         assert job.extra_vars["the_size"] == 7
-        assert job.extra_vars["more"] is True
+        assert job.variables == {"more": True}
         assert job.extra_vars["ansible_operator_meta"] == {"name": "a", "namespace": "ns"}
         assert job.extra_vars["_example_com_widget_spec"] == {"theSize": 7}
         assert job.extra_vars["_example_com_widget"]["metadata"]["name"] == "a"
