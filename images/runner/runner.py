@@ -15,8 +15,8 @@ from ansible_collections.playvirt.core.plugins.module_utils.api import errors
 from ansible_collections.playvirt.core.plugins.module_utils.reconcile import reading
 
 from . import services
-from .access import dependents, gateway, proxy, routes
-from .api import api_client, credentials, lease
+from .access import dependents, gateway, proxy, routes, scraping
+from .api import api_client, credentials, lease, self_signed
 from .engine import engine
 from .settings import options as options_file
 from .settings import watches as watches_file
@@ -35,7 +35,8 @@ class Runner:
         self._planners = planners
         self._stopping = asyncio.Event()
         self._metrics = metrics.Metrics()
-        self.health = health.Health(self._metrics)
+        alone = options.metrics_secure or options.metrics_guarded
+        self.health = health.Health(None if alone else self._metrics, standby_ready=options.standby_ready)
         self.watches = watches_file.load(
             options.watches_file,
             environment={**os.environ, **options.engine_environment},
@@ -83,21 +84,30 @@ class Runner:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.stop)
         self.health.add_live("engine", self._engine.problem)
-        self.health.add_check("leader", lambda: None if self.leading() else "another replica holds the lease")
+        self.health.add_check(health.LEADER, lambda: None if self.leading() else "another replica holds the lease")
         await self.health.start(self._options.health_address)
-        scraped = metrics_server.MetricsServer(self._metrics)
-        await scraped.start(self._options.metrics_address)
         found = credentials.find(self._options.kubeconfig)
         starting = asyncio.create_task(self._engine.start())
         try:
             async with api_client.APIClient(found, count=self._metrics.count_request, may_write=self.leading) as client:
-                return await self._run_with(client, starting)
+                scraped = self._metrics_server(client)
+                await scraped.start(self._options.metrics_address)
+                try:
+                    return await self._run_with(client, starting)
+                finally:
+                    await scraped.stop()
         finally:
             starting.cancel()
             await asyncio.gather(starting, return_exceptions=True)
             await self._engine.close()
-            await scraped.stop()
             await self.health.stop()
+
+    def _metrics_server(self, client: api_client.APIClient) -> metrics_server.MetricsServer:
+        return metrics_server.MetricsServer(
+            self._metrics,
+            tls=self_signed.server_context() if self._options.metrics_secure else None,
+            guard=scraping.ScrapeGuard(client) if self._options.metrics_guarded else None,
+        )
 
     async def _run_with(self, client: api_client.APIClient, starting: asyncio.Task[dict[str, str]]) -> int:
         watchers = [
@@ -117,6 +127,7 @@ class Runner:
             leading=self.leading,
             access=loopback,
             dynamic=kinds,
+            task_log=self._options.task_log,
         )
         work = reconciler.Reconciler(parts)
         self._add_gauges(work)

@@ -3,7 +3,8 @@
 In: a `Job` and a directory that only this run has. Out: what to execute. Called by `workers.py`; writes into that directory and nowhere else.
 
 Extra variables are written as YAML whose root is tagged `!unsafe`, so that no string in them is ever a template, whatever it holds; the operator's own
-variables as YAML without, whose strings may be templates. Neither is ever on the command line. ansible's own JSON markers (`__ansible_unsafe`, `__ansible_vault`) mean nothing in YAML: an object that has such keys keeps them.
+variables as YAML without, whose strings may be templates. Neither is ever on the command line. ansible's own JSON markers (`__ansible_unsafe`,
+`__ansible_vault`) mean nothing in YAML: an object that has such keys keeps them.
 """
 
 from __future__ import annotations

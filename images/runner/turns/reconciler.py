@@ -20,7 +20,7 @@ from ..engine import engine
 from ..settings import watches
 from ..telemetry import metrics as metrics_file
 from ..watching import cache
-from . import operator_turn, planned_turn, restless, role_run, triggers, turns, workqueue
+from . import operator_turn, planned_turn, restless, role_run, task_log, triggers, turns, workqueue
 
 LOG = logging.getLogger("runner.reconciler")
 IN_WORK_LIMIT = 256
@@ -44,6 +44,7 @@ class Parts:
     backoff: workqueue.Backoff | None = None
     access: role_run.Access | None = None
     dynamic: triggers.Dynamic | None = None
+    task_log: str = "tasks"
 
 
 class Reconciler:
@@ -55,7 +56,13 @@ class Reconciler:
         self._in_work = asyncio.Semaphore(IN_WORK_LIMIT)
         self._turns: set[asyncio.Task[None]] = set()
         self._restless: restless.Restless[triggers.ObjectKey] = restless.Restless()
-        self._runs = role_run.RoleRuns(parts.watches, runs=parts.engine, metrics=parts.metrics, access=parts.access)
+        self._runs = role_run.RoleRuns(
+            parts.watches,
+            runs=parts.engine,
+            metrics=parts.metrics,
+            access=parts.access,
+            tasks=task_log.TaskLog(parts.task_log),
+        )
         self._planned = planned_turn.PlannedTurns(
             client=parts.client, store=parts.cache, reader=parts.reader, planners=parts.planners, runs=self._runs
         )

@@ -21,7 +21,7 @@ from ..settings import object_settings, watches
 from ..telemetry import log
 from ..telemetry import metrics as metrics_file
 from ..watching import cache
-from . import extra_vars, triggers, turns
+from . import extra_vars, task_log, triggers, turns
 
 LOG = logging.getLogger("runner.reconciler")
 
@@ -55,10 +55,12 @@ class RoleRuns:
         runs: engine.Engine,
         metrics: metrics_file.Metrics,
         access: Access | None,
+        tasks: task_log.TaskLog,
     ) -> None:
         self._engine = runs
         self._metrics = metrics
         self._access = access
+        self._tasks = tasks
         self._running: dict[triggers.ObjectKey, _Running] = {}
         self._slots = {
             index: priority_slots.PrioritySlots(watch.max_concurrent)
@@ -132,10 +134,7 @@ class RoleRuns:
                 first.append(asyncio.get_running_loop().time() - turn.item.since)
                 self._metrics.first_task.observe(first[0])
             self._metrics.observe_task(task["action"], task["status"], task["duration"])
-            level = logging.WARNING if task["status"] in ("failed", "unreachable") else logging.DEBUG
-            if task["status"] == "changed":
-                level = logging.INFO
-            LOG.log(level, "task", extra=log.fields(**told, **task))
+            self._tasks.tell(told, task)
 
         return on_task
 
