@@ -68,7 +68,8 @@ class RunResult:
     """How a run ended; `task` and `message` are those of the last failure, empty where it succeeded.
 
     `stats` has ansible's own names: ok, changed, failures, skipped, dark, rescued, ignored. `requeue_after` is the smallest period in seconds that
-    `operator_sdk.util.requeue_after` asked for. `cancelled`: the run was ended because nobody wants it any more.
+    `operator_sdk.util.requeue_after` asked for. `cancelled`: the run was ended because nobody wants it any more. `broke`: it did not come to its own
+    end, so that no rescue of its own could tell (its worker crashed, it took too long).
     """
 
     ok: bool
@@ -78,14 +79,14 @@ class RunResult:
     stats: Mapping[str, int] = field(default_factory=dict)
     requeue_after: float | None = None
     cancelled: bool = False
+    broke: bool = False
     duration: float = 0.0
 
 
 def failed(task: str, message: str, *, cancelled: bool = False) -> RunResult:
     """The result of a run that did not come to its own end."""
-    return RunResult(
-        ok=False, task=task, message=message, failures=(Failure(task=task, message=message),), cancelled=cancelled
-    )
+    told = (Failure(task=task, message=message),)
+    return RunResult(ok=False, task=task, message=message, failures=told, cancelled=cancelled, broke=not cancelled)
 
 
 def judged(outcome: Mapping[str, Any]) -> RunResult:

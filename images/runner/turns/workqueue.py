@@ -16,6 +16,8 @@ from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 
 SPARE_PLACES = 64
+#: the reason of a turn that follows a failed one
+RETRY = "retry"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -153,7 +155,7 @@ class WorkQueue[K: Hashable]:
         if failed:
             self._failures[key] = self._failures.get(key, 0) + 1
             waiting = self._waiting.setdefault(key, Item(key, asyncio.get_running_loop().time()))
-            waiting.reasons.add("retry")
+            waiting.reasons.add(RETRY)
             if waiting.urgent:
                 self._push(waiting)
                 return 0.0
