@@ -193,7 +193,12 @@ class Runner:
         self._metrics.gauge(
             "playvirt_runner_workers_replaced", "Workers that were replaced.", lambda: self._engine.replaced
         )
-        self._metrics.gauge("leader_election_master_status", "1 while this replica leads.", lambda: int(self.leading()))
+        self._metrics.gauge(
+            "leader_election_master_status",
+            "1 while this replica leads.",
+            lambda: int(self.leading()),
+            name=self._options.lease.name,
+        )
 
     def _start_services(self, client: api_client.APIClient, work: reconciler.Reconciler) -> list[asyncio.Task[None]]:
         context = services.ServiceContext(

@@ -82,6 +82,21 @@ class Watch:
         return self.api_version.rpartition("/")[0]
 
     @property
+    def version(self) -> str:
+        """The version within the group."""
+        return self.api_version.rpartition("/")[2]
+
+    @property
+    def gvk(self) -> str:
+        """The kind as ansible-operator's metrics name it, such as `example.com/v1, Kind=Widget`."""
+        return f"{self.group}/{self.version}, Kind={self.kind}"
+
+    @property
+    def controller(self) -> str:
+        """The name under which turns are counted, as ansible-operator names its controllers: `widget-v1-controller`."""
+        return f"{self.kind}-{self.version}-controller".lower()
+
+    @property
     def content(self) -> Content:
         """What is executed."""
         return Content(role="" if self.playbook else self.role, playbook=self.playbook)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import prometheus_client as prometheus
 
-from . import queue_metrics
+from . import created_metrics, queue_metrics
 
 SECONDS = queue_metrics.SECONDS
 # Plays may ask for any path and name any action: what comes after so many different ones is counted together.
@@ -38,6 +38,9 @@ class Metrics:
             ["GVK", "result"],
             registry=self.registry,
         )
+        self.created = created_metrics.CreatedMetrics()
+        self.registry.register(self.created)
+        prometheus.ProcessCollector(registry=self.registry)
         self.queue = queue_metrics.QueueMetrics(self.registry)
         self.plays = prometheus.Histogram(
             "playvirt_runner_play_duration_seconds",
@@ -94,9 +97,10 @@ class Metrics:
         known.add(value)
         return value
 
-    def gauge(self, name: str, text: str, value: Callable[[], float]) -> None:
+    def gauge(self, name: str, text: str, value: Callable[[], float], /, **labels: str) -> None:
         """A gauge that is read when the metrics are."""
-        prometheus.Gauge(name, text, registry=self.registry).set_function(value)
+        made = prometheus.Gauge(name, text, list(labels), registry=self.registry)
+        (made.labels(**labels) if labels else made).set_function(value)
 
     def count_watch(self, kind: str, what: str) -> None:
         """Count something that happened to a watch."""

@@ -73,6 +73,7 @@ class Reconciler:
         parts.cache.subscribe(self._changed)
 
     def _changed(self, change: cache.Change) -> None:
+        self._note_created(change)
         for trigger in self._triggers.of(change):
             if trigger.gone:
                 self.queue.forget(trigger.key)
@@ -83,9 +84,20 @@ class Reconciler:
             if trigger.urgent:
                 self._runs.recheck(trigger.key, self._object(trigger.key))
 
+    def _note_created(self, change: cache.Change) -> None:
+        """When each object of a kind without a planner was created is one of ansible-operator's metrics."""
+        created = self._parts.metrics.created
+        for watch in self._parts.watches:
+            if watch.planner is None and not change.sources.isdisjoint(watch.primary):
+                if change.new is None:
+                    created.forget((watch.group, watch.version, watch.kind, *change.key))
+                else:
+                    stamp = str(change.new["metadata"].get("creationTimestamp") or "")
+                    created.note((watch.group, watch.version, watch.kind, *change.key), stamp)
+
     def controller_of(self, key: triggers.ObjectKey) -> str:
-        """The name under which the turns of a key are counted, as ansible-operator names its controllers."""
-        return f"{self._parts.watches[key.watch].kind.lower()}-controller"
+        """The name under which the turns of a key are counted."""
+        return self._parts.watches[key.watch].controller
 
     def _object(self, key: triggers.ObjectKey) -> cache.Object | None:
         watch = self._parts.watches[key.watch]
@@ -141,8 +153,8 @@ class Reconciler:
         seconds = clock() - started
         again = outcome.requeue_after is not None or outcome.period is not None
         self._parts.metrics.queue.ended(self.controller_of(item.key), outcome.result, seconds, again=again)
-        self._parts.metrics.reconciles.labels(watch.name).observe(seconds)
-        self._parts.metrics.results.labels(watch.name, outcome.result).inc()
+        self._parts.metrics.reconciles.labels(watch.gvk).observe(seconds)
+        self._parts.metrics.results.labels(watch.gvk, outcome.result).inc()
         if outcome.result == "failed":
             LOG.info("tried again later", extra=turns.fields(watch, item, seconds=round(delay, 1)))
         elif outcome.result == "conflict":

@@ -99,7 +99,7 @@ class RoleRuns:
             if running.gone:
                 self._engine.forget_artifacts(artifacts_name(turn.watch, key))
         how = "ok" if result.ok else ("cancelled" if result.cancelled else "failed")
-        self._metrics.plays.labels(turn.watch.name, how).observe(result.duration)
+        self._metrics.plays.labels(turn.watch.gvk, how).observe(result.duration)
         _report(turn, content, result)
         return result
 
