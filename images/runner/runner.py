@@ -20,7 +20,7 @@ from .api import api_client, credentials, lease, self_signed
 from .engine import engine
 from .settings import options as options_file
 from .settings import watches as watches_file
-from .telemetry import health, log, metrics, metrics_server, queue_metrics, user_metrics
+from .telemetry import health, log, metrics, metrics_server, queue_metrics, user_metrics, user_metrics_server
 from .turns import reconciler, triggers
 from .watching import cache, watcher
 
@@ -66,7 +66,8 @@ class Runner:
         self._cache = cache.Cache(watches_file.sources(self.watches))
         self._reader = services.CacheReader(self._cache)
         self._routes = routes.Routes()
-        self._routes.add_route("POST", "/metrics", user_metrics.UserMetrics(self._metrics.registry).answer)
+        self._user_metrics = user_metrics.UserMetrics(self._metrics.registry)
+        self._routes.add_route("POST", "/metrics", self._user_metrics.answer)
         self._election: lease.Election | None = None
         self._leading: asyncio.Task[None] | None = None
 
@@ -90,11 +91,14 @@ class Runner:
         starting = asyncio.create_task(self._engine.start())
         try:
             async with api_client.APIClient(found, count=self._metrics.count_request, may_write=self.leading) as client:
-                scraped = self._metrics_server(client)
+                scraped, told = self._metrics_server(client), user_metrics_server.UserMetricsServer(self._user_metrics)
                 await scraped.start(self._options.metrics_address)
+                if self._options.user_metrics_port and any(watch.uses_proxy for watch in self.watches):
+                    await told.start(self._options.user_metrics_port)
                 try:
                     return await self._run_with(client, starting)
                 finally:
+                    await told.stop()
                     await scraped.stop()
         finally:
             starting.cancel()

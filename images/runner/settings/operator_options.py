@@ -15,6 +15,8 @@ LOG_LEVELS = ("debug", "info", "warning", "error")
 TASK_LOGS = ("tasks", "everything", "nothing")
 #: where ansible-operator serves its metrics
 METRICS_ADDRESS = ":8443"
+#: where ansible-operator hears of the metrics of roles
+USER_METRICS_PORT = 5050
 SERVICE_ACCOUNT_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 _ZAP_LEVELS = {"debug": "debug", "info": "info", "error": "error", "panic": "error"}
 _GO_TRUE, _GO_FALSE = ("true", "1", "t"), ("false", "0", "f")
@@ -89,6 +91,12 @@ def _add_metrics(found: argparse.ArgumentParser) -> None:
         **BOOL,
         default=False,
         help="serve them there to those who may get the URL /metrics, and nowhere else",
+    )
+    add(
+        "--user-metrics-port",
+        type=int,
+        default=USER_METRICS_PORT,
+        help="port on loopback where operator_sdk.util's own osdk_metric tells its metrics; 0 for none (default %(default)s)",
     )
 
 

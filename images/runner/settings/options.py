@@ -37,6 +37,7 @@ class Options:
     metrics_address: str
     metrics_secure: bool
     metrics_guarded: bool
+    user_metrics_port: int
     standby_ready: bool
     services: tuple[str, ...]
     leader_elect: bool
@@ -168,6 +169,7 @@ def parse(arguments: Sequence[str], environment: Mapping[str, str]) -> Options:
         metrics_address=operator_options.metrics_address(given),
         metrics_secure=given.metrics_secure,
         metrics_guarded=given.metrics_require_rbac,
+        user_metrics_port=given.user_metrics_port,
         standby_ready=given.standby_ready,
         services=tuple(given.service),
         leader_elect=given.leader_elect,
