@@ -85,6 +85,7 @@ class Runner:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.stop)
         self.health.add_live("engine", self._engine.problem)
+        self.health.add_check("workers", self._engine.unready)
         self.health.add_check(health.LEADER, lambda: None if self.leading() else "another replica holds the lease")
         await self.health.start(self._options.health_address)
         found = credentials.find(self._options.kubeconfig)
@@ -135,6 +136,7 @@ class Runner:
         )
         work = reconciler.Reconciler(parts)
         self._add_gauges(work)
+        self.health.add_live("queue", work.problem)
         socket_server = gateway.Gateway(client=client, store=self._cache, routes=self._routes, may_write=self.leading)
         for one in watchers:
             self.health.add_check(f"watch {one.source.kind} {one.source.namespace or ''}".strip(), one.problem)

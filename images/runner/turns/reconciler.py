@@ -24,6 +24,8 @@ from . import operator_turn, planned_turn, restless, role_run, task_log, trigger
 
 LOG = logging.getLogger("runner.reconciler")
 IN_WORK_LIMIT = 256
+#: no key waits for so long where the process works as it should
+STALLED_SECONDS = 60.0
 TIMER_REASON = "time to look again"
 # Looking again only because the reconcile period is over waits for everything that happened.
 PERIOD_PRIORITY = -10
@@ -55,6 +57,7 @@ class Reconciler:
         self._triggers = triggers.Triggers(parts.watches, parts.cache, parts.dynamic)
         self._in_work = asyncio.Semaphore(IN_WORK_LIMIT)
         self._turns: set[asyncio.Task[None]] = set()
+        self._running = False
         self._restless: restless.Restless[triggers.ObjectKey] = restless.Restless()
         self._runs = role_run.RoleRuns(
             parts.watches,
@@ -95,6 +98,11 @@ class Reconciler:
                     stamp = str(change.new["metadata"].get("creationTimestamp") or "")
                     created.note((watch.group, watch.version, watch.kind, *change.key), stamp)
 
+    def problem(self) -> str | None:
+        """For /healthz: keys wait, there is room, and nobody takes them. A replica without the lease leaves them alone."""
+        wait = self.queue.longest_wait() if self._running and not self._in_work.locked() else 0.0
+        return f"a key has waited for {wait:.0f} s while turns could begin" if wait > STALLED_SECONDS else None
+
     def controller_of(self, key: triggers.ObjectKey) -> str:
         """The name under which the turns of a key are counted."""
         return self._parts.watches[key.watch].controller
@@ -115,12 +123,16 @@ class Reconciler:
 
     async def run(self) -> None:
         """Work until cancelled; then no new turn starts."""
-        while True:
-            await self._in_work.acquire()
-            item = await self.queue.get()
-            turn = asyncio.create_task(self._turn(item))
-            self._turns.add(turn)
-            turn.add_done_callback(self._turn_ended)
+        self._running = True
+        try:
+            while True:
+                await self._in_work.acquire()
+                item = await self.queue.get()
+                turn = asyncio.create_task(self._turn(item))
+                self._turns.add(turn)
+                turn.add_done_callback(self._turn_ended)
+        finally:
+            self._running = False
 
     def _turn_ended(self, turn: asyncio.Task[None]) -> None:
         self._turns.discard(turn)

@@ -264,6 +264,17 @@ async def test_enqueue_looks_at_an_object_and_refuses_a_kind_that_is_not_watched
             s.reconciler.enqueue("Gadget", "ns", "a", "x")
 
 
+async def test_a_queue_that_nobody_empties_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with scene(lambda obj: Plan()) as s:
+        s.api.put(widget("a"))
+        await s.ends("unchanged")
+        assert s.reconciler.problem() is None
+        monkeypatch.setattr(s.reconciler.queue, "longest_wait", lambda: 61.0)
+        assert s.reconciler.problem() == "a key has waited for 61 s while turns could begin"
+        monkeypatch.setattr(s.reconciler._in_work, "locked", lambda: True)
+        assert s.reconciler.problem() is None, "every turn that may be is in work"
+
+
 async def test_drain_waits_for_running_plays() -> None:
     async with scene() as s:
         s.engine.go.clear()
