@@ -15,12 +15,12 @@ from ansible_collections.playvirt.core.plugins.module_utils.api import errors
 from ansible_collections.playvirt.core.plugins.module_utils.reconcile import reading
 
 from . import services
-from .access import dependents, gateway, proxy, routes
-from .api import api_client, credentials, lease
+from .access import dependents, gateway, proxy, routes, scraping
+from .api import api_client, credentials, lease, self_signed
 from .engine import engine
 from .settings import options as options_file
 from .settings import watches as watches_file
-from .telemetry import health, log, metrics, metrics_server, queue_metrics, user_metrics
+from .telemetry import health, log, metrics, metrics_server, queue_metrics, user_metrics, user_metrics_server
 from .turns import reconciler, triggers
 from .watching import cache, watcher
 
@@ -35,7 +35,8 @@ class Runner:
         self._planners = planners
         self._stopping = asyncio.Event()
         self._metrics = metrics.Metrics()
-        self.health = health.Health(self._metrics, self._metrics.refresh)
+        alone = options.metrics_secure or options.metrics_guarded
+        self.health = health.Health(None if alone else self._metrics, standby_ready=options.standby_ready)
         self.watches = watches_file.load(
             options.watches_file,
             environment={**os.environ, **options.engine_environment},
@@ -65,7 +66,8 @@ class Runner:
         self._cache = cache.Cache(watches_file.sources(self.watches))
         self._reader = services.CacheReader(self._cache)
         self._routes = routes.Routes()
-        self._routes.add_route("POST", "/metrics", user_metrics.UserMetrics(self._metrics.registry).answer)
+        self._user_metrics = user_metrics.UserMetrics(self._metrics.registry)
+        self._routes.add_route("POST", "/metrics", self._user_metrics.answer)
         self._election: lease.Election | None = None
         self._leading: asyncio.Task[None] | None = None
 
@@ -83,21 +85,34 @@ class Runner:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.stop)
         self.health.add_live("engine", self._engine.problem)
-        self.health.add_check("leader", lambda: None if self.leading() else "another replica holds the lease")
+        self.health.add_check("workers", self._engine.unready)
+        self.health.add_check(health.LEADER, lambda: None if self.leading() else "another replica holds the lease")
         await self.health.start(self._options.health_address)
-        scraped = metrics_server.MetricsServer(self._metrics)
-        await scraped.start(self._options.metrics_address)
         found = credentials.find(self._options.kubeconfig)
         starting = asyncio.create_task(self._engine.start())
         try:
             async with api_client.APIClient(found, count=self._metrics.count_request, may_write=self.leading) as client:
-                return await self._run_with(client, starting)
+                scraped, told = self._metrics_server(client), user_metrics_server.UserMetricsServer(self._user_metrics)
+                await scraped.start(self._options.metrics_address)
+                if self._options.user_metrics_port and any(watch.uses_proxy for watch in self.watches):
+                    await told.start(self._options.user_metrics_port)
+                try:
+                    return await self._run_with(client, starting)
+                finally:
+                    await told.stop()
+                    await scraped.stop()
         finally:
             starting.cancel()
             await asyncio.gather(starting, return_exceptions=True)
             await self._engine.close()
-            await scraped.stop()
             await self.health.stop()
+
+    def _metrics_server(self, client: api_client.APIClient) -> metrics_server.MetricsServer:
+        return metrics_server.MetricsServer(
+            self._metrics,
+            tls=self_signed.server_context() if self._options.metrics_secure else None,
+            guard=scraping.ScrapeGuard(client) if self._options.metrics_guarded else None,
+        )
 
     async def _run_with(self, client: api_client.APIClient, starting: asyncio.Task[dict[str, str]]) -> int:
         watchers = [
@@ -117,9 +132,11 @@ class Runner:
             leading=self.leading,
             access=loopback,
             dynamic=kinds,
+            task_log=self._options.task_log,
         )
         work = reconciler.Reconciler(parts)
         self._add_gauges(work)
+        self.health.add_live("queue", work.problem)
         socket_server = gateway.Gateway(client=client, store=self._cache, routes=self._routes, may_write=self.leading)
         for one in watchers:
             self.health.add_check(f"watch {one.source.kind} {one.source.namespace or ''}".strip(), one.problem)
@@ -182,7 +199,12 @@ class Runner:
         self._metrics.gauge(
             "playvirt_runner_workers_replaced", "Workers that were replaced.", lambda: self._engine.replaced
         )
-        self._metrics.gauge("leader_election_master_status", "1 while this replica leads.", lambda: int(self.leading()))
+        self._metrics.gauge(
+            "leader_election_master_status",
+            "1 while this replica leads.",
+            lambda: int(self.leading()),
+            name=self._options.lease.name,
+        )
 
     def _start_services(self, client: api_client.APIClient, work: reconciler.Reconciler) -> list[asyncio.Task[None]]:
         context = services.ServiceContext(

@@ -56,6 +56,9 @@ class Metrics:
         """Something that happened to a watch."""
         self._watch_events.labels(kind, what).inc()
 
+    async def refresh(self) -> None:
+        """Every series is up to date at any time."""
+
     def render(self) -> bytes:
         """The exposition format's text."""
         return prometheus.generate_latest(self.registry)

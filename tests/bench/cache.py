@@ -8,9 +8,10 @@ client, and measures from there: `sync_s` until the watcher says synced, from th
 namespace and name over all objects in random order, thus mostly of objects that have to be unpacked; beside it the same by owner, and of objects that
 were used lately. Each of REPEATS processes starts anew, medians are printed.
 
-The peer is a list of the same objects as plain dicts, managedFields removed, read in the same pages by the same client: what a cache in Python costs
-that keeps what json.loads returns. It is fair because it reads the same bytes from the same server in a process with the same imports, and PSS counts
-everything that a process pays for, garbage that was not given back included.
+The peer is a list of the same objects as plain dicts, managedFields removed, read page by page by the same client (the runner's watcher lets the server
+stream them where it can): what a cache in Python costs that keeps what json.loads returns. It is fair because it reads the same objects from the same
+server in a process with the same imports, and PSS counts everything that a process pays for, garbage that was not given back included. Nothing is warmed
+up, since a runner that starts is not warm either.
 """
 
 from __future__ import annotations

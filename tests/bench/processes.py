@@ -12,11 +12,14 @@ from ansible_collections.playvirt.core.images.runner.engine import surroundings
 
 def pss_mib(pid: int) -> float:
     """PSS of a process and all below it."""
-    total = 0
-    for one in [pid, *surroundings.descendants(pid)]:
-        with suppress(OSError), open(f"/proc/{one}/smaps_rollup", encoding="ascii") as rollup:
-            total += sum(int(line.split()[1]) for line in rollup if line.startswith("Pss:"))
-    return total / 1024
+    return sum(map(own_pss_mib, [pid, *surroundings.descendants(pid)]))
+
+
+def own_pss_mib(pid: int) -> float:
+    """PSS of one process; 0 where it is gone."""
+    with suppress(OSError), open(f"/proc/{pid}/smaps_rollup", encoding="ascii") as rollup:
+        return sum(int(line.split()[1]) for line in rollup if line.startswith("Pss:")) / 1024
+    return 0.0
 
 
 def cpu_seconds(pid: int) -> float:
@@ -35,14 +38,16 @@ class Peak:
 
 
 @contextmanager
-def watched(pid: int, *, without: frozenset[int] = frozenset(), seconds: float = 0.5) -> Iterator[Peak]:
-    """Look at the tree every half a second; `without` are direct children that do not belong to it."""
+def watched(
+    pid: int, *, without: frozenset[int] = frozenset(), only_below: bool = False, seconds: float = 0.5
+) -> Iterator[Peak]:
+    """Look at the tree every half a second; `without` are direct children that do not belong to it, with `only_below` the process itself does not."""
     peak = Peak()
     stop = threading.Event()
 
     def look() -> None:
         while not stop.wait(seconds):
-            skipped = sum(pss_mib(child) for child in without)
+            skipped = sum(pss_mib(child) for child in without) + (own_pss_mib(pid) if only_below else 0.0)
             peak.mib = max(peak.mib, pss_mib(pid) - skipped)
 
     thread = threading.Thread(target=look)

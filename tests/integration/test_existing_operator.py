@@ -1,5 +1,6 @@
 """An operator written for ansible-operator, unchanged (`operator/`), under the real runner against a real API server: its roles and playbook with
-kubernetes.core and operator_sdk.util, owners, dependents, status, requeue, failures, finalizers, a restart."""
+kubernetes.core and operator_sdk.util, owners, dependents, status, requeue, failures, finalizers, metrics, a restart. Its command line is the one that
+operator-sdk writes into a project's config/: no namespace for the Lease, guarded metrics."""
 
 from __future__ import annotations
 
@@ -8,9 +9,12 @@ import json
 import os
 import pathlib
 import signal
+import ssl
 import subprocess
 import sys
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -44,6 +48,7 @@ class Scene:
         self._folder = folder
         self._process: subprocess.Popen[bytes] | None = None
         self._log = folder / "runner.log"
+        self._health, self._metrics = (f"127.0.0.1:{port}" for port in bare_api_server.free_ports(2))
 
     def start(self) -> None:
         """Start the runner as an operator's image does: in the project's folder, without naming the watch list."""
@@ -51,11 +56,13 @@ class Scene:
         environment |= {
             "PYTHONPATH": str(COLLECTIONS),
             "ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS),
-            "POD_NAMESPACE": "default",
+            "MEMCACHED_IMAGE": "memcached:1.7",
             "HOME": str(self._folder),
         }
-        arguments = ["run", "--leader-elect", "--leader-election-id=memcached-operator", "--log-level", "debug"]
-        arguments += ["--health-probe-bind-address=127.0.0.1:0", "--socket", str(self._folder / "runner.sock")]
+        environment.pop("POD_NAMESPACE", None)
+        arguments = ["run", "--leader-elect", "--leader-election-id=memcached-operator", "--zap-log-level=debug"]
+        arguments += [f"--metrics-bind-address={self._metrics}", "--metrics-secure", "--metrics-require-rbac"]
+        arguments += [f"--health-probe-bind-address={self._health}", "--socket", str(self._folder / "runner.sock")]
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
                 [
@@ -83,6 +90,32 @@ class Scene:
             return self._process.wait(60)
         finally:
             self._process.kill()
+
+    def scrape(self, token: str = "") -> tuple[int, str]:
+        """The metrics as Prometheus asks for them, without verifying whose they are."""
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        request = urllib.request.Request(f"https://{self._metrics}/metrics", headers=headers)
+        try:
+            with urllib.request.urlopen(request, context=ssl._create_unverified_context()) as answer:
+                return answer.status, answer.read().decode()
+        except urllib.error.HTTPError as error:
+            return error.code, error.read().decode()
+
+    def probe(self, path: str) -> int:
+        """The status of a path of the health port."""
+        try:
+            with urllib.request.urlopen(f"http://{self._health}{path}") as answer:
+                return int(answer.status)
+        except urllib.error.HTTPError as error:
+            return error.code
+
+    def token(self, account: str) -> str:
+        """A token of a new service account."""
+        accounts = "/api/v1/namespaces/registry/serviceaccounts"
+        meta = {"name": account}
+        self.api.request("POST", accounts, {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": meta})
+        asked = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {}}
+        return str(self.api.request("POST", f"{accounts}/{account}/token", asked)["status"]["token"])
 
     def log(self) -> list[dict[str, Any]]:
         """The lines of its log."""
@@ -166,7 +199,9 @@ def test_a_role_makes_objects_that_belong_to_their_owner(scene: Scene) -> None:
     owner = scene.until(lambda: scene.settled(A), "the first run")
     deployment = scene.get(DEPLOYMENT)
     assert deployment["spec"]["replicas"] == 3
-    assert deployment["spec"]["template"]["spec"]["containers"][0]["command"][1] == "-m=128", "snake case"
+    (container,) = deployment["spec"]["template"]["spec"]["containers"]
+    assert container["command"][1] == "-m=128", "snake case"
+    assert container["image"] == "memcached:1.7", "a template in the vars of the watch list"
     (reference,) = deployment["metadata"]["ownerReferences"]
     assert (reference["kind"], reference["name"], reference["uid"]) == ("Memcached", "a", owner["metadata"]["uid"])
     annotations = scene.get(NOTE)["metadata"]["annotations"]
@@ -233,6 +268,30 @@ def test_a_playbook_that_applies_on_the_server_keeps_the_owner(scene: Scene) -> 
         assert [reference["uid"] for reference in found["metadata"]["ownerReferences"]] == [uid]
         managers = {one["manager"]: one["operation"] for one in found["metadata"]["managedFields"]}
         assert managers == {"reporter": "Apply"}
+
+
+def test_metrics_are_for_whom_rbac_allows_them(scene: Scene) -> None:
+    scraper, other, rbac = scene.token("prometheus"), scene.token("somebody"), "rbac.authorization.k8s.io"
+    role = {"metadata": {"name": "metrics-reader"}, "rules": [{"nonResourceURLs": ["/metrics"], "verbs": ["get"]}]}
+    binding = {
+        "metadata": {"name": "metrics-reader"},
+        "roleRef": {"apiGroup": rbac, "kind": "ClusterRole", "name": "metrics-reader"},
+        "subjects": [{"kind": "ServiceAccount", "name": "prometheus", "namespace": "registry"}],
+    }
+    scene.api.request("POST", f"/apis/{rbac}/v1/clusterroles", role)
+    scene.api.request("POST", f"/apis/{rbac}/v1/clusterrolebindings", binding)
+    assert (scene.scrape()[0], scene.scrape("nonsense")[0], scene.scrape(other)[0]) == (401, 401, 403)
+    status, text = scene.until(lambda: (got := scene.scrape(scraper))[0] == 200 and got, "RBAC's caches")
+    assert status == 200
+    kind = 'GVK="cache.example.com/v1alpha1, Kind=Memcached"'
+    assert f'ansible_operator_reconcile_result{{{kind},result="succeeded"}}' in text
+    assert (
+        'workqueue_depth{controller="memcached-v1alpha1-controller",name="memcached-v1alpha1-controller"} 0.0' in text
+    )
+    where = 'group="cache.example.com",kind="Memcached",name="a",namespace="shop",version="v1alpha1"'
+    assert f"resource_created_at_seconds{{{where}}}" in text
+    assert "memcached_turns_total" in text
+    assert (scene.probe("/metrics"), scene.probe("/readyz"), scene.probe("/healthz/ping")) == (404, 200, 200)
 
 
 def test_a_runner_that_was_started_again_watches_what_the_first_one_made(scene: Scene) -> None:

@@ -100,7 +100,7 @@ def test_a_thousand_objects_and_the_api_server_away(setting: runner_process.Sett
         assert {turn.key for turn in turns if turn.ended} == {*names, "late"}
         assert not runner_process.overlapping(turns)
         runner_process.until(
-            "an empty queue", 300, lambda: runner.metric("workqueue_depth", name="widget-controller") == 0
+            "an empty queue", 300, lambda: runner.metric("workqueue_depth", name="widget-v1-controller") == 0
         )
         peak = memory.peak()
         assert peak < PEAK_MIB

@@ -2,8 +2,9 @@
 
 In: a `Job` and a directory that only this run has. Out: what to execute. Called by `workers.py`; writes into that directory and nowhere else.
 
-Extra variables are written as YAML whose root is tagged `!unsafe`, so that no string in them is ever a template, whatever it holds; they are never on
-the command line. ansible's own JSON markers (`__ansible_unsafe`, `__ansible_vault`) mean nothing in YAML: an object that has such keys keeps them.
+Extra variables are written as YAML whose root is tagged `!unsafe`, so that no string in them is ever a template, whatever it holds; the operator's own
+variables as YAML without, whose strings may be templates. Neither is ever on the command line. ansible's own JSON markers (`__ansible_unsafe`,
+`__ansible_vault`) mean nothing in YAML: an object that has such keys keeps them.
 """
 
 from __future__ import annotations
@@ -29,25 +30,34 @@ class _Dumper(yaml.CSafeDumper if hasattr(yaml, "CSafeDumper") else yaml.SafeDum
         return True
 
 
-def untrusted_yaml(variables: Mapping[str, Any]) -> str:
-    """The variables as YAML that ansible-core reads as data only; they have to be JSON's types."""
+def trusted_yaml(variables: Mapping[str, Any]) -> str:
+    """The variables as YAML whose strings ansible-core reads as templates; they have to be JSON's types."""
     plain = json.loads(json.dumps(variables))
-    return "!unsafe\n" + yaml.dump(
-        plain, Dumper=_Dumper, allow_unicode=False, default_flow_style=False, sort_keys=False
-    )
+    return yaml.dump(plain, Dumper=_Dumper, allow_unicode=False, default_flow_style=False, sort_keys=False)
+
+
+def untrusted_yaml(variables: Mapping[str, Any]) -> str:
+    """The variables as YAML that ansible-core reads as data only."""
+    return "!unsafe\n" + trusted_yaml(variables)
+
+
+def _write(path: Path, text: str) -> str:
+    """Write a file that only this user can read; returns the argument that names it."""
+    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+        file.write(text)
+    return f"@{path}"
 
 
 def prepare(job: Job, directory: Path) -> list[str]:
     """Write the files of a run and return the arguments for the Python interpreter that has ansible-core."""
-    variables = directory / "extra_vars.yml"
-    with open(os.open(variables, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
-        file.write(untrusted_yaml(job.extra_vars))
+    given = _write(directory / "extra_vars.yml", untrusted_yaml(job.extra_vars))
+    own = _write(directory / "variables.yml", trusted_yaml(job.variables))
     playbook = Path(job.playbook)
     if job.role:
         playbook = directory / "role.yml"
         play = {"name": job.role, "hosts": "localhost", "gather_facts": job.gather_facts, "roles": [{"role": job.role}]}
         playbook.write_text(json.dumps([play]), encoding="utf-8")
-    command = ["-m", "ansible", "playbook", "--extra-vars", f"@{variables}"]
+    command = ["-m", "ansible", "playbook", "--extra-vars", given, "--extra-vars", own]
     if "ANSIBLE_INVENTORY" not in os.environ:
         inventory = directory / "hosts"
         inventory.write_text("localhost ansible_connection=local\n", encoding="utf-8")

@@ -73,6 +73,10 @@ class Engine:
         """The zygote and the workers."""
         return self._pool.pids
 
+    def unready(self) -> str | None:
+        """What is missing before the first play, for /readyz."""
+        return self._pool.unready()
+
     def problem(self) -> str | None:
         """What keeps the engine from running plays, for /readyz and /healthz."""
         return self._pool.problem()

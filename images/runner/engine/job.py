@@ -20,7 +20,8 @@ TaskSink = Callable[[Mapping[str, Any]], None]
 class Job:
     """One run: of a role, or of all plays of a playbook (an absolute path).
 
-    `timeout` is in seconds. `environment` is set for the tasks; settings of ansible-core itself (ANSIBLE_*) are read once per process, so there
+    Texts in `extra_vars`, which are an object's, are never templates; those in `variables`, which are the operator's own, are, and win over the
+    others. `timeout` is in seconds. `environment` is set for the tasks; settings of ansible-core itself (ANSIBLE_*) are read once per process, so there
     they count with the engine `subprocess` only. `engine` None is the runner's own. `gather_facts` is for
     roles, a playbook says it itself. `artifacts` names the object (see `artifacts.py`), of whose runs
     the last `keep_artifacts` are kept, with 0 all. Raises ValueError for a job that cannot be meant.
@@ -29,6 +30,7 @@ class Job:
     role: str = ""
     playbook: str = ""
     extra_vars: Mapping[str, Any]
+    variables: Mapping[str, Any] = field(default_factory=dict)
     timeout: float = 600.0
     priority: int = 0
     verbosity: int = 0
@@ -66,7 +68,8 @@ class RunResult:
     """How a run ended; `task` and `message` are those of the last failure, empty where it succeeded.
 
     `stats` has ansible's own names: ok, changed, failures, skipped, dark, rescued, ignored. `requeue_after` is the smallest period in seconds that
-    `operator_sdk.util.requeue_after` asked for. `cancelled`: the run was ended because nobody wants it any more.
+    `operator_sdk.util.requeue_after` asked for. `cancelled`: the run was ended because nobody wants it any more. `broke`: it did not come to its own
+    end, so that no rescue of its own could tell (its worker crashed, it took too long).
     """
 
     ok: bool
@@ -76,14 +79,14 @@ class RunResult:
     stats: Mapping[str, int] = field(default_factory=dict)
     requeue_after: float | None = None
     cancelled: bool = False
+    broke: bool = False
     duration: float = 0.0
 
 
 def failed(task: str, message: str, *, cancelled: bool = False) -> RunResult:
     """The result of a run that did not come to its own end."""
-    return RunResult(
-        ok=False, task=task, message=message, failures=(Failure(task=task, message=message),), cancelled=cancelled
-    )
+    told = (Failure(task=task, message=message),)
+    return RunResult(ok=False, task=task, message=message, failures=told, cancelled=cancelled, broke=not cancelled)
 
 
 def judged(outcome: Mapping[str, Any]) -> RunResult:

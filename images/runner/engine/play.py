@@ -5,7 +5,7 @@ dictionary that says how the run ended. Called by `worker.py` (and by `zygote.py
 asyncio process may import this file, since it imports ansible. ansible-core wants to be on the main thread.
 
 Extra variables are given to ansible-core as ordinary strings: it templates only what it read from files that it trusts, so a
-string of an object can hold any Jinja and stays a string.
+string of an object can hold any Jinja and stays a string. The operator's own variables are trusted by hand.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from ansible.parsing.dataloader import DataLoader
 from ansible.playbook import Playbook
 from ansible.playbook.play import Play
 from ansible.plugins.loader import action_loader, become_loader, connection_loader, shell_loader
+from ansible.template import trust_as_template
 from ansible.utils.collection_loader import AnsibleCollectionConfig
 from ansible.utils.display import Display
 from ansible.vars.manager import VariableManager
@@ -100,7 +101,7 @@ class PlayRunner:
         self._execute(play, variables=variables, recorder=Recorder(lambda message: None))
 
     def run(self, job: Mapping[str, Any], *, sink: MessageSink) -> dict[str, Any]:
-        """Execute the `role` or `playbook` of a job with its `extra_vars`; returns what `Recorder.outcome` does, and "duration".
+        """Execute the `role` or `playbook` of a job with its `extra_vars` and `variables`; returns what `Recorder.outcome` does, and "duration".
 
         `code` 0 is success. Whatever the play raises comes out as a failure, except that KeyboardInterrupt and SystemExit of
         a task pass: the process is not to be used again after them.
@@ -113,7 +114,7 @@ class PlayRunner:
             with self._verbose(verbosity, recorder, sink):
                 variables = self._variables()
                 variables.extra_vars.clear()
-                variables.extra_vars.update(job["extra_vars"])
+                variables.extra_vars.update({**job["extra_vars"], **trusted(job.get("variables") or {})})
                 if job.get("playbook"):
                     code = self._execute_playbook(str(job["playbook"]), variables=variables, recorder=recorder)
                 else:
@@ -182,6 +183,15 @@ class PlayRunner:
     def _load(self, role: str, variables: VariableManager, *, gather_facts: bool = False) -> Play:
         definition = {"name": role, "hosts": "localhost", "gather_facts": gather_facts, "roles": [{"role": role}]}
         return Play().load(definition, variable_manager=variables, loader=self._loader)
+
+
+def trusted(value: Any) -> Any:
+    """Plain data whose texts may be templates, as those of a file are."""
+    if isinstance(value, Mapping):
+        return {name: trusted(one) for name, one in value.items()}
+    if isinstance(value, list):
+        return [trusted(one) for one in value]
+    return trust_as_template(value) if isinstance(value, str) else value
 
 
 def _actions(tasks: Any) -> Iterator[str]:

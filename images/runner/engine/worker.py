@@ -1,7 +1,7 @@
 """A worker: the forked child of the zygote that executes plays, one after the other, on its main thread.
 
-Comes in, on a stream socket, one JSON object per line: {"run": {"role" or "playbook", "extra_vars", "verbosity", "environment", "inline"}}. Goes
-out, same form: {"start": TASK} and {"task": {...}} (see `recorder.py`) while the play runs, {"log": LINE} with a verbosity, then {"result": {...}} (see
+Comes in, on a stream socket, one JSON object per line: {"run": {"role" or "playbook", "extra_vars", "variables", "verbosity", "environment", "inline"}}.
+Goes out, same form: {"start": TASK} and {"task": {...}} (see `recorder.py`) while the play runs, {"log": LINE} with a verbosity, then {"result": {...}} (see
 `play.PlayRunner.run`) with "rss_kib", the resident size afterwards, and "left", why the process is not to be used again, if so. First of all, when it is warm,
 it says {"ready": PID}. The process ends when the other side closes the socket.
 

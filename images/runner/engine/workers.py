@@ -55,6 +55,7 @@ class WorkerPool:
         self._closing = False
         self._live_until: float | None = None
         self._started = False
+        self._warm = False
         self.fits = False
         self.replaced = 0
 
@@ -72,6 +73,10 @@ class WorkerPool:
     def pids(self) -> list[int]:
         """The zygote and the workers; none before the start."""
         return [self._zygote.pid, *(link.pid for link in [*self._idle, *self._busy])] if self._started else []
+
+    def unready(self) -> str | None:
+        """What is missing before the first play."""
+        return None if self._warm else "no worker is ready yet"
 
     def problem(self) -> str | None:
         """What keeps it from running plays."""
@@ -93,6 +98,7 @@ class WorkerPool:
         self._note(ready)
         for _ in range(self._options.warm):
             self._idle.append(await self._zygote.spawn())
+        self._warm = True
         self._tasks += [asyncio.create_task(self._retire_idle()), asyncio.create_task(self._keep_zygote())]
         errors: dict[str, str] = ready["errors"]
         return errors
@@ -200,6 +206,7 @@ class WorkerPool:
             "role": job.role,
             "playbook": job.playbook,
             "extra_vars": job.extra_vars,
+            "variables": job.variables,
             "verbosity": job.verbosity,
             "gather_facts": job.gather_facts,
             "environment": job.environment,

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ..api import lease
-from . import ansible_arguments, durations, kind_settings, limits
+from . import ansible_arguments, durations, kind_settings, limits, operator_options
 
 DEFAULT_SOCKET = "/run/playvirt/runner.sock"
 WATCH_LISTS = Path(__file__).parents[1] / "watches"
@@ -24,13 +24,21 @@ _DURATIONS = ("reconcile_period", "drain", "lease_duration", "lease_renew_deadli
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """What the runner was told; durations are in seconds. `engine_environment` is set for the processes of the engine."""
+    """What the runner was told; durations are in seconds.
+
+    `metrics_secure`: with TLS; `metrics_guarded`: for those only whom RBAC allows it. `task_log` is one of `operator_options.TASK_LOGS`.
+    `engine_environment` is set for the processes of the engine.
+    """
 
     watches_file: Path
     kubeconfig: str | None
     socket: Path
     health_address: str
     metrics_address: str
+    metrics_secure: bool
+    metrics_guarded: bool
+    user_metrics_port: int
+    standby_ready: bool
     services: tuple[str, ...]
     leader_elect: bool
     lease: lease.LeaseOptions
@@ -47,23 +55,9 @@ class Options:
     artifacts: Path | None
     drain: float
     log_level: str
+    task_log: str
     engine_environment: Mapping[str, str] = field(default_factory=dict)
     variables: Mapping[str, Any] = field(default_factory=dict)
-
-
-def _go_bool(text: str) -> bool:
-    if text.lower() in ("true", "1", "t"):
-        return True
-    if text.lower() in ("false", "0", "f"):
-        return False
-    raise argparse.ArgumentTypeError(f"'{text}' is not true or false")
-
-
-class _Refused(argparse.Action):
-    """An option of ansible-operator that this runner does not act on; `const` says what to do instead."""
-
-    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
-        parser.error(f"{self.option_strings[0]} is not supported: {self.const}")
 
 
 def parser() -> argparse.ArgumentParser:
@@ -75,7 +69,7 @@ def parser() -> argparse.ArgumentParser:
     )
     _add_own(found)
     _add_common(found)
-    _add_operator(found)
+    operator_options.add(found)
     return found
 
 
@@ -97,7 +91,13 @@ def _add_own(found: argparse.ArgumentParser) -> None:
         "--artifacts-directory",
         help="keep what the last runs of each object did below this directory (default: nowhere)",
     )
-    add("--log-level", choices=("debug", "info", "warning", "error"), default="info", help="(default %(default)s)")
+    add("--log-level", choices=operator_options.LOG_LEVELS, help="(default info)")
+    add(
+        "--standby-ready",
+        **operator_options.BOOL,
+        default=True,
+        help="/readyz of a replica that only waits for the Lease is 200, as a rolling update wants it (default: true)",
+    )
 
 
 def _add_common(found: argparse.ArgumentParser) -> None:
@@ -114,10 +114,10 @@ def _add_common(found: argparse.ArgumentParser) -> None:
         default=":6789",
         help="HOST:PORT of /healthz, /readyz and /metrics (default %(default)s)",
     )
-    bools: dict[str, Any] = {"type": _go_bool, "nargs": "?", "const": True}
-    add("--leader-elect", "--enable-leader-election", **bools, default=False, help="work only while holding the Lease")
-    add("--lease-name", "--leader-election-id", default="", help="name of the Lease")
-    add("--lease-namespace", "--leader-election-namespace", default="", help="its namespace (default: $POD_NAMESPACE)")
+    held = operator_options.BOOL
+    add("--leader-elect", "--enable-leader-election", **held, default=False, help="work only while holding the Lease")
+    add("--lease-name", "--leader-election-id", default="", help="name of the Lease (default: $OPERATOR_NAME)")
+    add("--lease-namespace", "--leader-election-namespace", default="", help="its namespace (default: the pod's)")
     add(
         "--lease-duration",
         "--leader-elect-lease-duration",
@@ -139,38 +139,6 @@ def _add_common(found: argparse.ArgumentParser) -> None:
     add("--reconcile-period", default="10h", help="look at every object this often; 0 never (default %(default)s)")
 
 
-def _add_operator(found: argparse.ArgumentParser) -> None:
-    add = found.add_argument
-    bools: dict[str, Any] = {"type": _go_bool, "nargs": "?", "const": True}
-    add(
-        "--max-concurrent-reconciles",
-        type=int,
-        default=0,
-        help="runs of one kind at a time (default: no limit of its own)",
-    )
-    add("--ansible-verbosity", default="0", help="the number of v's that ansible is told, 0 to 7 (default %(default)s)")
-    add("--ansible-roles-path", help="sets ANSIBLE_ROLES_PATH")
-    add("--ansible-collections-path", help="sets ANSIBLE_COLLECTIONS_PATH")
-    add("--ansible-args", default="", help="arguments for ansible: -e and -v are understood")
-    add("--inject-owner-ref", **bools, default=True, help="created objects get their owner (default: true)")
-    add("--proxy-port", type=int, default=0, help="port of the API proxy on loopback (default: a free one)")
-    add("--metrics-bind-address", "--metrics-addr", default="0", help="one more HOST:PORT of /metrics (default: none)")
-    add("--enable-http2", **bools, default=False, help="accepted; nothing here speaks HTTP/2")
-    add(
-        "--ansible-log-events",
-        type=str.lower,
-        choices=("tasks", "everything", "nothing"),
-        help="accepted; see --log-level",
-    )
-    add("--leader-elect-resource-lock", choices=("leases",), help="accepted; it is always a Lease")
-    why = "put the port behind a proxy that does it, or scrape --health-address in the cluster; metrics are plain HTTP"
-    for name in ("--metrics-secure", "--metrics-require-rbac"):
-        add(name, action=_Refused, nargs="?", const=why, help=argparse.SUPPRESS)
-    for name in ("devel", "encoder", "log-level", "stacktrace-level", "time-encoding"):
-        why = "logs are JSON lines; choose how much with --log-level"
-        add(f"--zap-{name}", action=_Refused, nargs="?", const=why, help=argparse.SUPPRESS)
-
-
 def watch_list(name: str) -> Path:
     """The path of a watch list, given as a path or by the name of one in `watches/`."""
     packaged = WATCH_LISTS / f"{name}.yaml"
@@ -181,10 +149,12 @@ def parse(arguments: Sequence[str], environment: Mapping[str, str]) -> Options:
     """The options; what cannot be is reported on standard error, and the process ends with code 2."""
     arguments_parser = parser()
     given = arguments_parser.parse_args(_plain(arguments))
+    given.lease_name = given.lease_name or environment.get("OPERATOR_NAME", "")
     seconds = _checked(arguments_parser, given)
     try:
         verbosity = kind_settings.check_verbosity("--ansible-verbosity", given.ansible_verbosity)
         extra = ansible_arguments.parse(given.ansible_args)
+        shown = int(operator_options.shows_ansible_output(environment))
     except ValueError as error:
         arguments_parser.error(str(error))
     kubeconfig = given.kubeconfig
@@ -196,23 +166,28 @@ def parse(arguments: Sequence[str], environment: Mapping[str, str]) -> Options:
         kubeconfig=kubeconfig,
         socket=Path(given.socket or environment.get("PLAYVIRT_RUNNER_SOCKET") or DEFAULT_SOCKET),
         health_address=given.health_address,
-        metrics_address="" if given.metrics_bind_address == "0" else given.metrics_bind_address,
+        metrics_address=operator_options.metrics_address(given),
+        metrics_secure=given.metrics_secure,
+        metrics_guarded=given.metrics_require_rbac,
+        user_metrics_port=given.user_metrics_port,
+        standby_ready=given.standby_ready,
         services=tuple(given.service),
         leader_elect=given.leader_elect,
         lease=_lease(given, environment, seconds),
-        namespace=environment.get("POD_NAMESPACE", "default"),
+        namespace=operator_options.namespace(environment),
         node_name=environment.get("NODE_NAME", ""),
         watch_namespaces=tuple(filter(None, map(str.strip, environment.get("WATCH_NAMESPACE", "").split(",")))),
         reconcile_period=seconds["reconcile_period"],
         engine=given.engine,
         workers=given.workers or limits.default_runs(),
         max_concurrent=given.max_concurrent_reconciles,
-        verbosity=verbosity + extra.verbosity,
+        verbosity=max(verbosity + extra.verbosity, shown),
         inject_owner=given.inject_owner_ref,
         proxy_port=given.proxy_port,
         artifacts=Path(given.artifacts_directory) if given.artifacts_directory else None,
         drain=seconds["drain"],
-        log_level=given.log_level,
+        log_level=operator_options.log_level(given),
+        task_log=given.ansible_log_events,
         engine_environment={name: value for name, value in paths.items() if value},
         variables=extra.variables,
     )
@@ -250,7 +225,7 @@ def _lease(
     given: argparse.Namespace, environment: Mapping[str, str], seconds: Mapping[str, float]
 ) -> lease.LeaseOptions:
     return lease.LeaseOptions(
-        namespace=given.lease_namespace or environment.get("POD_NAMESPACE", "default"),
+        namespace=given.lease_namespace or operator_options.namespace(environment),
         name=given.lease_name,
         identity=environment.get("POD_NAME") or f"{socket.gethostname()}-{os.getpid()}",
         duration=seconds["lease_duration"],

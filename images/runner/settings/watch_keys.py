@@ -101,6 +101,14 @@ def duration(entry: Mapping[str, Any], key: str, *, default: float) -> float:
         raise ValueError(f"'{key}': {error}") from None
 
 
+def run_timeout(entry: Mapping[str, Any], *, default: float) -> float:
+    """`runTimeout`, in seconds: a run always has an end."""
+    found = duration(entry, "runTimeout", default=default)
+    if not found:
+        raise ValueError("'runTimeout: 0' would end every run at once; write how long one may take, such as 30m")
+    return found
+
+
 def variables(entry: Mapping[str, Any], where: str = "vars") -> dict[str, Any]:
     """`vars`: names and values."""
     found = entry.get("vars") or {}

@@ -82,6 +82,21 @@ class Watch:
         return self.api_version.rpartition("/")[0]
 
     @property
+    def version(self) -> str:
+        """The version within the group."""
+        return self.api_version.rpartition("/")[2]
+
+    @property
+    def gvk(self) -> str:
+        """The kind as ansible-operator's metrics name it, such as `example.com/v1, Kind=Widget`."""
+        return f"{self.group}/{self.version}, Kind={self.kind}"
+
+    @property
+    def controller(self) -> str:
+        """The name under which turns are counted, as ansible-operator names its controllers: `widget-v1-controller`."""
+        return f"{self.kind}-{self.version}-controller".lower()
+
+    @property
     def content(self) -> Content:
         """What is executed."""
         return Content(role="" if self.playbook else self.role, playbook=self.playbook)
@@ -161,7 +176,7 @@ def _watch(entry: Any, environment: Mapping[str, str], defaults: Defaults) -> Wa
         cancel_on_change=flag(entry, "cancelOnChange", default=False),
         # 0 in the file means the command line's value, as in ansible-operator.
         reconcile_period=watch_keys.duration(entry, "reconcilePeriod", default=0.0) or defaults.reconcile_period,
-        run_timeout=watch_keys.duration(entry, "runTimeout", default=RUN_SECONDS),
+        run_timeout=watch_keys.run_timeout(entry, default=RUN_SECONDS),
         priority=watch_keys.number(entry, "priority", default=0),
         max_concurrent=kind_settings.max_concurrent(group, kind, environment, defaults.max_concurrent),
         verbosity=kind_settings.verbosity(group, kind, environment, defaults.verbosity),
@@ -188,7 +203,9 @@ def _finalizer(
         return None
     if given.get("role") or given.get("playbook"):
         content = _content(given, environment, defaults)
-    return Finalizer(name=str(given["name"]), content=content, variables=watch_keys.variables(given))
+    # What the command line says wins also here.
+    variables = {**watch_keys.variables(given), **defaults.variables}
+    return Finalizer(name=str(given["name"]), content=content, variables=variables)
 
 
 def sources(watches: tuple[Watch, ...]) -> tuple[cache.Source, ...]:

@@ -13,7 +13,7 @@ from typing import Protocol
 
 import prometheus_client as prometheus
 
-from . import queue_metrics
+from . import created_metrics, queue_metrics
 
 LOG = logging.getLogger("runner.metrics")
 
@@ -55,6 +55,9 @@ class Metrics:
             ["GVK", "result"],
             registry=self.registry,
         )
+        self.created = created_metrics.CreatedMetrics()
+        self.registry.register(self.created)
+        prometheus.ProcessCollector(registry=self.registry)
         self.queue = queue_metrics.QueueMetrics(self.registry)
         self.plays = prometheus.Histogram(
             "playvirt_runner_play_duration_seconds",
@@ -111,9 +114,10 @@ class Metrics:
         known.add(value)
         return value
 
-    def gauge(self, name: str, text: str, value: Callable[[], float]) -> None:
+    def gauge(self, name: str, text: str, value: Callable[[], float], /, **labels: str) -> None:
         """A gauge that is read when the metrics are."""
-        prometheus.Gauge(name, text, registry=self.registry).set_function(value)
+        made = prometheus.Gauge(name, text, list(labels), registry=self.registry)
+        (made.labels(**labels) if labels else made).set_function(value)
 
     def count_watch(self, kind: str, what: str) -> None:
         """Count something that happened to a watch."""

@@ -1,20 +1,31 @@
 """/metrics on a port of its own, for those who scrape where ansible-operator's `--metrics-bind-address` says.
 
-In: the metrics and HOST:PORT. Out: the exposition format. `health.py` serves the same on its port. Called by `runner.py`.
+In: the metrics, HOST:PORT, and where asked for a TLS context and a guard that says why a request gets no answer. Out: the exposition format. `health.py`
+serves the same on its port, unless it is to be guarded. Called by `runner.py`.
 """
 
 from __future__ import annotations
 
+import ssl
+from collections.abc import Awaitable, Callable
+
 from aiohttp import web
 
-from . import metrics as metrics_file
+from . import exposition
+
+#: answers a request that may not have the metrics; None where it may
+Guard = Callable[[web.Request], Awaitable[web.Response | None]]
 
 
 class MetricsServer:
     """The server."""
 
-    def __init__(self, metrics: metrics_file.Metrics) -> None:
-        self._metrics = metrics
+    def __init__(
+        self, metrics: exposition.Exposition, *, tls: ssl.SSLContext | None = None, guard: Guard | None = None
+    ) -> None:
+        self._answer = exposition.handler(metrics)
+        self._tls = tls
+        self._guard = guard
         self._runner: web.AppRunner | None = None
         self.port = 0
 
@@ -27,13 +38,12 @@ class MetricsServer:
         app.add_routes([web.get("/metrics", self._render)])
         self._runner = web.AppRunner(app, access_log=None)
         await self._runner.setup()
-        await web.TCPSite(self._runner, host or None, int(port)).start()
+        await web.TCPSite(self._runner, host or None, int(port), ssl_context=self._tls).start()
         self.port = self._runner.addresses[0][1]
 
-    async def _render(self, _: web.Request) -> web.Response:
-        await self._metrics.refresh()
-        content_type = "text/plain; version=0.0.4; charset=utf-8"
-        return web.Response(body=self._metrics.render(), headers={"Content-Type": content_type})
+    async def _render(self, request: web.Request) -> web.Response:
+        refused = await self._guard(request) if self._guard is not None else None
+        return refused or await self._answer(request)
 
     async def stop(self) -> None:
         """Stop listening."""

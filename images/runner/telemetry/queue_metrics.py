@@ -1,7 +1,7 @@
 """The work queue's and the controllers' metrics, under the names of client-go and controller-runtime, which dashboards for operators know.
 
 In: what happens to keys, told by the queue and the reconciler, and the queue itself, which is looked at when the metrics are read. Out: series
-by controller (`widget-controller`): a handful for each watched kind, whatever the number of objects. Called by `metrics.py`.
+by controller (`widget-v1-controller`): a handful for each watched kind, whatever the number of objects. Called by `metrics.py`.
 """
 
 from __future__ import annotations

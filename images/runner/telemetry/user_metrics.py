@@ -1,7 +1,7 @@
 """Metrics of an operator's own, which its roles keep through `operator_sdk.util.osdk_metric`.
 
-In: requests on the gateway's socket, {"name", "description", and one of "counter", "gauge", "histogram", "summary"}. Out: series in the runner's
-/metrics. Called by `runner.py`, which adds the route.
+In: requests on the gateway's socket or at `user_metrics_server.py`, {"name", "description", and one of "counter", "gauge", "histogram", "summary"}. Out:
+series in the runner's /metrics. Called by `runner.py`, which adds the route.
 """
 
 from __future__ import annotations
@@ -40,7 +40,13 @@ class UserMetrics:
         kinds = [kind for kind in KINDS if isinstance(body.get(kind), Mapping)]
         if len(kinds) != 1 or not body.get("name"):
             raise errors.InvalidObject(f"a metric has a name and one of {', '.join(KINDS)}")
-        self._change(self._metric(kinds[0], str(body["name"]), str(body.get("description") or "")), body[kinds[0]])
+        metric = self._metric(kinds[0], str(body["name"]), str(body.get("description") or ""))
+        # operator_sdk.util's own module sends what was not given as null.
+        change = {name: value for name, value in body[kinds[0]].items() if value is not None}
+        try:
+            self._change(metric, change)
+        except (TypeError, ValueError) as error:
+            raise errors.InvalidObject(f"metric '{body['name']}': {error}") from error
         return 200, {}
 
     def _metric(self, kind: str, name: str, text: str) -> Any:

@@ -1,6 +1,6 @@
 """The variables that a role gets, with ansible-operator's names and shapes.
 
-In: an object and the watch's own variables. Out: the extra variables, plain data. A role can rely on exactly these under any runner;
+In: an object. Out: the extra variables, plain data. A role can rely on exactly these, and on the watch's own, under any runner;
 `playvirt_reasons` (why the run was started, in words) is there only under this one. Pure. Called by `role_run.py`.
 """
 
@@ -23,11 +23,10 @@ def extra_vars(
     obj: Mapping[str, Any],
     *,
     group: str,
-    variables: Mapping[str, Any],
     snake_case: bool = False,
     reasons: Iterable[str] | None = None,
 ) -> dict[str, Any]:
-    """Every key of the spec (in snake case where asked), `ansible_operator_meta`, the object and its spec, then `variables`; later ones win."""
+    """Every key of the spec (in snake case where asked), `ansible_operator_meta`, the object and its spec; later ones win."""
     meta = obj["metadata"]
     spec = obj.get("spec")
     spec = spec if isinstance(spec, Mapping) else {}
@@ -38,5 +37,4 @@ def extra_vars(
         name: obj,
         f"{name}_spec": spec,
         **({} if reasons is None else {REASONS: sorted(reasons)}),
-        **variables,
     }

@@ -19,7 +19,6 @@ from ..watching import cache
 from . import event_recorder, finalizers, managed_status, role_run, status_writer, turns
 
 LOG = logging.getLogger("runner.reconciler")
-FAILED_REASON = "ReconciliationFailed"
 Course = finalizers.Course
 
 
@@ -88,14 +87,14 @@ class OperatorTurns:
             await self._status.update(turn.obj, ended)
         if not result.ok:
             message = managed_status.failure_message(result)
-            await self._events.warn(turn.obj, reason=FAILED_REASON, message=message)
+            await self._events.warn(turn.obj, reason=event_recorder.FAILED_REASON, message=message)
 
     async def _refuse(self, turn: turns.Turn, message: str) -> turns.Outcome:
         """The object itself keeps a run from being started: it says so, and is tried again later."""
         LOG.warning("no run", extra=turn.fields(error=message))
         if turn.watch.manage_status:
             await self._status.update(turn.obj, lambda status: managed_status.refused(status, message, _now()))
-        await self._events.warn(turn.obj, reason=FAILED_REASON, message=message)
+        await self._events.warn(turn.obj, reason=event_recorder.FAILED_REASON, message=message)
         return turns.Outcome("failed")
 
 

@@ -1,6 +1,7 @@
 """A turn of a kind that has a planner: the plan says, without a play, whether nothing, one write of the status, or a run is needed.
 
-In: a turn. Out: its outcome. Called by `reconciler.py`.
+In: a turn. Out: its outcome. What failed in a run the role tells in the object's condition; what ended the run itself is told here. An Event says both, a
+task's failure from the second in a row on, since what passes by itself a moment later is not worth one. Called by `reconciler.py`.
 """
 
 from __future__ import annotations
@@ -10,14 +11,15 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from ansible_collections.playvirt.core.plugins.module_utils.api import errors
+from ansible_collections.playvirt.core.plugins.module_utils.api import conditions, errors, metadata
 from ansible_collections.playvirt.core.plugins.module_utils.reconcile import plan as plan_file
 from ansible_collections.playvirt.core.plugins.module_utils.reconcile import reading
 
 from ..api import api_client
+from ..engine import engine
 from ..settings import object_settings
 from ..watching import cache
-from . import role_run, turns
+from . import event_recorder, role_run, status_writer, turns, workqueue
 
 LOG = logging.getLogger("runner.reconciler")
 
@@ -39,6 +41,8 @@ class PlannedTurns:
         self._reader = reader
         self._planners = planners
         self._runs = runs
+        self._writer = status_writer.StatusWriter(client, store)
+        self._events = event_recorder.EventRecorder(client)
 
     async def take(self, turn: turns.Turn) -> turns.Outcome:
         """Bring the object on."""
@@ -52,14 +56,30 @@ class PlannedTurns:
             return self._ended(turn, plan, ended)
         steps = list(plan.steps) if plan else None
         result = await self._runs.execute(turn, turn.watch.content, steps=steps)
+        if result.cancelled:
+            return turns.Outcome("cancelled")
         if not result.ok:
-            return turns.Outcome("cancelled" if result.cancelled else "failed")
+            await self._tell(turn, result)
+            return turns.Outcome("failed")
         return self._ended(turn, plan, "succeeded")
+
+    async def _tell(self, turn: turns.Turn, result: engine.RunResult) -> None:
+        """The failed run, on the object: as an Event, and where no rescue could, in the condition of its kind."""
+        message = f"{result.task}: {result.message}" if result.broke else result.message
+        if result.broke or workqueue.RETRY in turn.item.reasons:
+            await self._events.warn(turn.obj, reason=event_recorder.FAILED_REASON, message=message)
+        if result.broke:
+            condition = {**self._planners[str(turn.watch.planner)].FAILED, "message": message}
+            now = metadata.format_time(datetime.now(UTC))
+            await self._writer.update(
+                turn.obj,
+                lambda status: {**status, "conditions": conditions.put(status.get("conditions"), condition, now=now)},
+            )
 
     def _plan(self, turn: turns.Turn) -> plan_file.Plan | None:
         """The plan; None where it raised: the role then reports why."""
         planner = self._planners[str(turn.watch.planner)]
-        now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        now = metadata.format_time(datetime.now(UTC))
         try:
             return planner.plan(turn.obj, planner.observe(turn.obj, self._reader), now)
         except errors.TransientError:

@@ -20,10 +20,12 @@ from ..engine import engine
 from ..settings import watches
 from ..telemetry import metrics as metrics_file
 from ..watching import cache
-from . import operator_turn, planned_turn, restless, role_run, triggers, turns, workqueue
+from . import operator_turn, planned_turn, restless, role_run, task_log, triggers, turns, workqueue
 
 LOG = logging.getLogger("runner.reconciler")
 IN_WORK_LIMIT = 256
+#: no key waits for so long where the process works as it should
+STALLED_SECONDS = 60.0
 TIMER_REASON = "time to look again"
 # Looking again only because the reconcile period is over waits for everything that happened.
 PERIOD_PRIORITY = -10
@@ -44,6 +46,7 @@ class Parts:
     backoff: workqueue.Backoff | None = None
     access: role_run.Access | None = None
     dynamic: triggers.Dynamic | None = None
+    task_log: str = "tasks"
 
 
 class Reconciler:
@@ -54,8 +57,15 @@ class Reconciler:
         self._triggers = triggers.Triggers(parts.watches, parts.cache, parts.dynamic)
         self._in_work = asyncio.Semaphore(IN_WORK_LIMIT)
         self._turns: set[asyncio.Task[None]] = set()
+        self._running = False
         self._restless: restless.Restless[triggers.ObjectKey] = restless.Restless()
-        self._runs = role_run.RoleRuns(parts.watches, runs=parts.engine, metrics=parts.metrics, access=parts.access)
+        self._runs = role_run.RoleRuns(
+            parts.watches,
+            runs=parts.engine,
+            metrics=parts.metrics,
+            access=parts.access,
+            tasks=task_log.TaskLog(parts.task_log),
+        )
         self._planned = planned_turn.PlannedTurns(
             client=parts.client, store=parts.cache, reader=parts.reader, planners=parts.planners, runs=self._runs
         )
@@ -66,6 +76,7 @@ class Reconciler:
         parts.cache.subscribe(self._changed)
 
     def _changed(self, change: cache.Change) -> None:
+        self._note_created(change)
         for trigger in self._triggers.of(change):
             if trigger.gone:
                 self.queue.forget(trigger.key)
@@ -76,9 +87,25 @@ class Reconciler:
             if trigger.urgent:
                 self._runs.recheck(trigger.key, self._object(trigger.key))
 
+    def _note_created(self, change: cache.Change) -> None:
+        """When each object of a kind without a planner was created is one of ansible-operator's metrics."""
+        created = self._parts.metrics.created
+        for watch in self._parts.watches:
+            if watch.planner is None and not change.sources.isdisjoint(watch.primary):
+                if change.new is None:
+                    created.forget((watch.group, watch.version, watch.kind, *change.key))
+                else:
+                    stamp = str(change.new["metadata"].get("creationTimestamp") or "")
+                    created.note((watch.group, watch.version, watch.kind, *change.key), stamp)
+
+    def problem(self) -> str | None:
+        """For /healthz: keys wait, there is room, and nobody takes them. A replica without the lease leaves them alone."""
+        wait = self.queue.longest_wait() if self._running and not self._in_work.locked() else 0.0
+        return f"a key has waited for {wait:.0f} s while turns could begin" if wait > STALLED_SECONDS else None
+
     def controller_of(self, key: triggers.ObjectKey) -> str:
-        """The name under which the turns of a key are counted, as ansible-operator names its controllers."""
-        return f"{self._parts.watches[key.watch].kind.lower()}-controller"
+        """The name under which the turns of a key are counted."""
+        return self._parts.watches[key.watch].controller
 
     def _object(self, key: triggers.ObjectKey) -> cache.Object | None:
         watch = self._parts.watches[key.watch]
@@ -96,12 +123,16 @@ class Reconciler:
 
     async def run(self) -> None:
         """Work until cancelled; then no new turn starts."""
-        while True:
-            await self._in_work.acquire()
-            item = await self.queue.get()
-            turn = asyncio.create_task(self._turn(item))
-            self._turns.add(turn)
-            turn.add_done_callback(self._turn_ended)
+        self._running = True
+        try:
+            while True:
+                await self._in_work.acquire()
+                item = await self.queue.get()
+                turn = asyncio.create_task(self._turn(item))
+                self._turns.add(turn)
+                turn.add_done_callback(self._turn_ended)
+        finally:
+            self._running = False
 
     def _turn_ended(self, turn: asyncio.Task[None]) -> None:
         self._turns.discard(turn)
@@ -134,8 +165,8 @@ class Reconciler:
         seconds = clock() - started
         again = outcome.requeue_after is not None or outcome.period is not None
         self._parts.metrics.queue.ended(self.controller_of(item.key), outcome.result, seconds, again=again)
-        self._parts.metrics.reconciles.labels(watch.name).observe(seconds)
-        self._parts.metrics.results.labels(watch.name, outcome.result).inc()
+        self._parts.metrics.reconciles.labels(watch.gvk).observe(seconds)
+        self._parts.metrics.results.labels(watch.gvk, outcome.result).inc()
         if outcome.result == "failed":
             LOG.info("tried again later", extra=turns.fields(watch, item, seconds=round(delay, 1)))
         elif outcome.result == "conflict":

@@ -21,7 +21,7 @@ from ..settings import object_settings, watches
 from ..telemetry import log
 from ..telemetry import metrics as metrics_file
 from ..watching import cache
-from . import extra_vars, triggers, turns
+from . import extra_vars, task_log, triggers, turns
 
 LOG = logging.getLogger("runner.reconciler")
 
@@ -55,10 +55,12 @@ class RoleRuns:
         runs: engine.Engine,
         metrics: metrics_file.Metrics,
         access: Access | None,
+        tasks: task_log.TaskLog,
     ) -> None:
         self._engine = runs
         self._metrics = metrics
         self._access = access
+        self._tasks = tasks
         self._running: dict[triggers.ObjectKey, _Running] = {}
         self._slots = {
             index: priority_slots.PrioritySlots(watch.max_concurrent)
@@ -97,7 +99,7 @@ class RoleRuns:
             if running.gone:
                 self._engine.forget_artifacts(artifacts_name(turn.watch, key))
         how = "ok" if result.ok else ("cancelled" if result.cancelled else "failed")
-        self._metrics.plays.labels(turn.watch.name, how).observe(result.duration)
+        self._metrics.plays.labels(turn.watch.gvk, how).observe(result.duration)
         _report(turn, content, result)
         return result
 
@@ -132,10 +134,7 @@ class RoleRuns:
                 first.append(asyncio.get_running_loop().time() - turn.item.since)
                 self._metrics.first_task.observe(first[0])
             self._metrics.observe_task(task["action"], task["status"], task["duration"])
-            level = logging.WARNING if task["status"] in ("failed", "unreachable") else logging.DEBUG
-            if task["status"] == "changed":
-                level = logging.INFO
-            LOG.log(level, "task", extra=log.fields(**told, **task))
+            self._tasks.tell(told, task)
 
         return on_task
 
@@ -163,7 +162,6 @@ def _job(
     given = extra_vars.extra_vars(
         turn.obj,
         group=watch.group,
-        variables={**watch.variables, **variables},
         snake_case=watch.snake_case,
         reasons=turn.item.reasons,
     )
@@ -171,6 +169,7 @@ def _job(
         role=content.role,
         playbook=content.playbook,
         extra_vars=given,
+        variables={**watch.variables, **variables},
         timeout=watch.run_timeout,
         priority=turn.item.priority,
         verbosity=object_settings.verbosity(turn.obj, watch.verbosity),

@@ -16,6 +16,8 @@ from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 
 SPARE_PLACES = 64
+#: the reason of a turn that follows a failed one
+RETRY = "retry"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +44,7 @@ class Item[K: Hashable]:
     urgent: bool = False
     reasons: set[str] = field(default_factory=set)
     pushed: int | None = None  # the priority at which it lies in the heap
+    pushed_at: float = 0.0
 
 
 class WorkQueue[K: Hashable]:
@@ -71,6 +74,11 @@ class WorkQueue[K: Hashable]:
     def waiting(self) -> list[K]:
         """The keys that wait, those that are held back included."""
         return list(self._waiting)
+
+    def longest_wait(self) -> float:
+        """Seconds for which a key waits that could have its turn: neither in work nor held back; 0 without one."""
+        now = asyncio.get_running_loop().time()
+        return max((now - item.pushed_at for item in self._waiting.values() if item.pushed is not None), default=0.0)
 
     def in_work(self) -> Mapping[K, float]:
         """The keys in work, and when their turn began (seconds of the event loop's clock)."""
@@ -112,6 +120,8 @@ class WorkQueue[K: Hashable]:
     def _push(self, item: Item[K]) -> None:
         if item.pushed == item.priority:
             return
+        if item.pushed is None:
+            item.pushed_at = asyncio.get_running_loop().time()
         item.pushed = item.priority
         if len(self._heap) > 2 * len(self._waiting) + SPARE_PLACES:
             self._tidy()
@@ -153,7 +163,7 @@ class WorkQueue[K: Hashable]:
         if failed:
             self._failures[key] = self._failures.get(key, 0) + 1
             waiting = self._waiting.setdefault(key, Item(key, asyncio.get_running_loop().time()))
-            waiting.reasons.add("retry")
+            waiting.reasons.add(RETRY)
             if waiting.urgent:
                 self._push(waiting)
                 return 0.0

@@ -62,8 +62,8 @@ def variable_from(name: str, path: str) -> dict[str, Any]:
 
 
 def election(name: str) -> list[str]:
-    """The runner's arguments for working only while holding the Lease of that name."""
-    return ["--leader-elect", "--lease-name", name]
+    """The runner's arguments for working only while holding the Lease of that name; READY says which replica works."""
+    return ["--leader-elect", "--lease-name", name, "--standby-ready=false"]
 
 
 def probe(path: str, *, period_seconds: int, failures: int, timeout_seconds: int = 5) -> dict[str, Any]:

@@ -40,6 +40,8 @@ class Planner(Protocol):
 
     #: the steps that the role can take, in its order
     STEPS: tuple[str, ...]
+    #: type, status and reason of the condition that says that the role failed
+    FAILED: Mapping[str, str]
 
     def observe(self, obj: Mapping[str, Any], reader: Reader) -> dict[str, Any]:
         """Everything beside the object that the decision needs."""

@@ -1,7 +1,8 @@
 """The controller roles with what ansible-operator passes, and nothing more: no gateway, no reasons, no variable that only this runner knows.
 
 Each role of the watch lists of virt-operator and virt-controller is executed for an object at the stateful API server, which it reaches as under
-ansible-operator: through the kubeconfig in K8S_AUTH_KUBECONFIG. The variables are computed as there, by the settings of the watch list.
+ansible-operator: through the kubeconfig in K8S_AUTH_KUBECONFIG. The variables are computed as there: by the settings of the watch list, and as somebody
+gets them whose own list leaves ansible-operator's defaults as they are, with the names of the spec in snake case.
 """
 
 from __future__ import annotations
@@ -23,14 +24,22 @@ OBJECTS: dict[str, dict[str, Any]] = {
         "metadata": {"name": "web", "namespace": "ns"},
         "spec": {
             "runStrategy": "Always",
+            "dataVolumeTemplates": [],
             "template": {"spec": {"domain": {"memory": {"guest": "64Mi"}, "devices": {}}}},
         },
     },
     "VirtualMachineInstance": {
         "metadata": {"name": "web", "namespace": "ns"},
-        "spec": {"domain": {"memory": {"guest": "64Mi"}, "devices": {}}},
+        "spec": {
+            "domain": {"memory": {"guest": "64Mi"}, "devices": {}},
+            "nodeSelector": {"kubernetes.io/os": "linux"},
+            "terminationGracePeriodSeconds": 10,
+        },
     },
-    "KubeVirt": {"metadata": {"name": "kubevirt", "namespace": "kubevirt"}, "spec": {}},
+    "KubeVirt": {
+        "metadata": {"name": "kubevirt", "namespace": "kubevirt"},
+        "spec": {"imagePullPolicy": "IfNotPresent"},
+    },
 }
 MADE = {
     "VirtualMachine": (KUBEVIRT, "VirtualMachineInstance", "ns", "web"),
@@ -70,17 +79,32 @@ async def api(tmp_path: Path) -> AsyncIterator[kube_api.KubeAPI]:
         yield server
 
 
+SNAKE_CASE = {
+    "VirtualMachine": {"run_strategy", "data_volume_templates", "template"},
+    "VirtualMachineInstance": {"domain", "node_selector", "termination_grace_period_seconds"},
+    "KubeVirt": {"image_pull_policy"},
+}
+
+
+@pytest.mark.parametrize("snake_case", [False, True], ids=["the-list", "ansible-operators-default"])
 @pytest.mark.parametrize("watch", watched(), ids=lambda watch: watch.kind)
 async def test_a_controller_role_needs_no_more_than_ansible_operator_gives(
-    watch: watches.Watch, api: kube_api.KubeAPI, tmp_path: Path
+    watch: watches.Watch, snake_case: bool, api: kube_api.KubeAPI, tmp_path: Path
 ) -> None:
     if watch.kind != "KubeVirt":
         api.put({"apiVersion": KUBEVIRT, "kind": "KubeVirt", **OBJECTS["KubeVirt"], "status": DEPLOYED})
     obj = api.put({"apiVersion": KUBEVIRT, "kind": watch.kind, **OBJECTS[watch.kind]})
-    variables = extra_vars.extra_vars(obj, group=watch.group, variables=watch.variables, snake_case=watch.snake_case)
+    assert not watch.snake_case
+    assert not watch.variables
+    variables = extra_vars.extra_vars(obj, group=watch.group, snake_case=snake_case)
     meta = obj["metadata"]
     name = f"_kubevirt_io_{watch.kind.lower()}"
-    assert set(variables) == {"ansible_operator_meta", name, f"{name}_spec", *obj["spec"]}
+    assert set(variables) == {
+        "ansible_operator_meta",
+        name,
+        f"{name}_spec",
+        *(SNAKE_CASE[watch.kind] if snake_case else obj["spec"]),
+    }
     assert variables["ansible_operator_meta"] == {"name": meta["name"], "namespace": meta["namespace"]}
     environment = {
         "K8S_AUTH_KUBECONFIG": str(tmp_path / "kubeconfig"),

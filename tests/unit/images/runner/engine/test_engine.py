@@ -180,6 +180,8 @@ async def test_a_zygote_that_is_killed_is_started_again(shared: engine.Engine) -
         result = await misbehave(shared, "look")
     assert result.ok
     assert shared.problem() is None
+    assert shared.unready() is None
+    assert engine.Engine(engine.EngineOptions()).unready() == "no worker is ready yet"
 
 
 async def test_a_zygote_that_dies_under_a_play_is_a_failed_run(shared: engine.Engine) -> None:

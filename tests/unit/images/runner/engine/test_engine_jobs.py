@@ -63,6 +63,21 @@ async def test_all_plays_of_a_playbook_run_in_order_on_the_same_host(shared: eng
     assert {task["task"]: task["msg"] for task in tasks}["Tell"].endswith("by local "), "the environment is gone"
 
 
+OWN = {"text": "{{ spec_text }}!", "periods": ["{{ hours }}h"], "hours": "{{ 1 + 1 }}"}
+
+
+@pytest.mark.parametrize("name", ["inline", "fork", pytest.param("subprocess", marks=pytest.mark.full)])
+async def test_variables_of_the_operator_are_templates_and_what_they_take_from_the_object_is_not(
+    shared: engine.Engine, name: str
+) -> None:
+    given = {"spec_text": "{{ 1 + 1 }}", "text": "of the object"}
+    result, tasks = await play(shared, extra_vars=given, variables=OWN, engine=name)
+    assert result.ok, result
+    (told,) = [task["msg"] for task in tasks if task["task"] == "Tell"]
+    assert told.startswith("{{ 1 + 1 }}! on localhost")
+    assert result.requeue_after == 7200
+
+
 async def test_failures_are_those_that_failed_the_run(shared: engine.Engine) -> None:
     result, _ = await play(shared, extra_vars={"text": "", "fail": True})
     assert result.failures == (engine.Failure(task="Fail when told so", message="told so"),)

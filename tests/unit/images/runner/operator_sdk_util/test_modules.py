@@ -80,11 +80,21 @@ def test_a_given_time_of_transition_is_taken(api: kube_thread.ThreadedKubeAPI, w
     assert status(api)["conditions"][0]["lastTransitionTime"] == "2026-02-02T00:00:00+01:00"
 
 
-def test_force_replaces_and_check_mode_only_tells(api: kube_thread.ThreadedKubeAPI, widget: dict[str, Any]) -> None:
-    told = call(k8s_status, check=True, **WIDGET, status={"only": 1}, force=True)
+def test_a_time_as_date_writes_it_is_taken(api: kube_thread.ThreadedKubeAPI, widget: dict[str, Any]) -> None:
+    """`date --rfc-3339 seconds`, as the documentation of operator_sdk.util shows it."""
+    given = {"type": "Up", "status": "True", "lastTransitionTime": "2026-01-01 00:00:00+00:00"}
+    told = call(k8s_status, **WIDGET, conditions=[given])["result"]["status"]["conditions"]
+    assert [one["lastTransitionTime"] for one in told if one["type"] == "Up"] == ["2026-01-01T00:00:00+00:00"]
+
+
+@pytest.mark.parametrize("option", ["replace", "force"])
+def test_replace_replaces_and_check_mode_only_tells(
+    api: kube_thread.ThreadedKubeAPI, widget: dict[str, Any], option: str
+) -> None:
+    told = call(k8s_status, check=True, **WIDGET, status={"only": 1}, **{option: True})
     assert (told["changed"], told["result"]["status"]) == (True, {"only": 1})
     assert status(api)["phase"] == "Up"
-    call(k8s_status, **WIDGET, status={"only": 1}, force=True)
+    call(k8s_status, **WIDGET, status={"only": 1}, **{option: True})
     assert status(api) == {"only": 1}
 
 
@@ -162,4 +172,8 @@ def test_a_metric_goes_to_the_runner(monkeypatch: pytest.MonkeyPatch) -> None:
     assert asked == [("POST", "/metrics", given)]
     with pytest.raises(errors.InvalidObject, match="metric n: a counter cannot go down"):
         call(osdk_metric, **given)
+    with pytest.raises(errors.InvalidObject, match="address: 'localhost' is not a URL"):
+        call(osdk_metric, **given, address="localhost")
+    with pytest.raises(errors.TransientError, match="refused"):
+        call(osdk_metric, **given, address="http://127.0.0.1:1/metrics")
     assert "mutually exclusive" in refusal(osdk_metric, name="n", description="d", counter={}, gauge={})

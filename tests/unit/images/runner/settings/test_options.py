@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from ansible_collections.playvirt.core.images.runner.settings import ansible_arguments, options
+from ansible_collections.playvirt.core.images.runner.settings import ansible_arguments, operator_options, options
 
 ENVIRONMENT = {
     "POD_NAMESPACE": "playvirt",
@@ -59,6 +59,50 @@ def test_parse_understands_the_command_line_of_an_ansible_operator() -> None:
     assert options.parse(["--enable-leader-election", "--lease-name", "l"], {}).leader_elect is True
 
 
+def test_the_metrics_are_where_ansible_operator_has_them() -> None:
+    bare = options.parse([], {})
+    assert (bare.metrics_address, bare.metrics_secure, bare.metrics_guarded) == ("", False, False)
+    assert options.parse(["--metrics-bind-address=0", "--metrics-secure"], {}).metrics_address == ""
+    # As operator-sdk writes them into config/default/manager_metrics_patch.yaml.
+    found = options.parse(["--metrics-bind-address=:8443", "--metrics-secure", "--metrics-require-rbac"], {})
+    assert (found.metrics_address, found.metrics_secure, found.metrics_guarded) == (":8443", True, True)
+    assert options.parse(["--metrics-require-rbac=true"], {}).metrics_address == ":8443"
+
+
+def test_logs_are_as_loud_as_ansible_operator_was_told() -> None:
+    assert options.parse([], {}).log_level == "info"
+    assert options.parse(["--zap-log-level", "error"], {}).log_level == "error"
+    assert options.parse(["--zap-log-level=2"], {}).log_level == "debug"
+    assert options.parse(["--zap-devel", "--zap-encoder=json"], {}).log_level == "debug"
+    assert options.parse(["--zap-devel", "--log-level=warning"], {}).log_level == "warning"
+    assert options.parse([], {}).task_log == "tasks"
+    assert options.parse(["--ansible-log-events=Nothing"], {}).task_log == "nothing"
+    assert options.parse([], {"ANSIBLE_DEBUG_LOGS": "TRUE"}).verbosity == 1
+    assert options.parse(["--ansible-verbosity=3"], {"ANSIBLE_DEBUG_LOGS": "true"}).verbosity == 3
+    assert options.parse([], {"ANSIBLE_DEBUG_LOGS": "False"}).verbosity == 0
+
+
+def test_an_unreadable_wish_for_ansibles_output_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        options.parse([], {"ANSIBLE_DEBUG_LOGS": "perhaps"})
+    assert "ANSIBLE_DEBUG_LOGS: 'perhaps' is not true or false" in capsys.readouterr().err
+
+
+def test_the_lease_needs_no_more_than_ansible_operator_was_given(tmp_path: Path) -> None:
+    assert options.parse(["--leader-elect"], {"OPERATOR_NAME": "memcached"}).lease.name == "memcached"
+    given = options.parse(["--leader-elect", "--leader-election-id=id"], {"OPERATOR_NAME": "memcached"})
+    assert given.lease.name == "id"
+    (tmp_path / "namespace").write_text("operators\n")
+    assert operator_options.namespace({}, tmp_path / "namespace") == "operators"
+    assert operator_options.namespace({"POD_NAMESPACE": "a"}, tmp_path / "namespace") == "a"
+    assert operator_options.namespace({}, tmp_path / "absent") == "default"
+
+
+def test_a_standby_is_ready_unless_told_otherwise() -> None:
+    assert options.parse([], {}).standby_ready is True
+    assert options.parse(["--standby-ready=false"], {}).standby_ready is False
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
@@ -68,9 +112,11 @@ def test_parse_understands_the_command_line_of_an_ansible_operator() -> None:
         (["--leader-elect=maybe"], "'maybe' is not true or false"),
         (["--ansible-verbosity", "8"], "--ansible-verbosity: '8' is not a number from 0 to 7"),
         (["--workers", "-1"], "--workers and --max-concurrent-reconciles must not be negative"),
-        (["--metrics-secure"], "--metrics-secure is not supported: put the port behind a proxy"),
-        (["--metrics-require-rbac=true"], "--metrics-require-rbac is not supported"),
-        (["--zap-log-level", "debug"], "choose how much with --log-level"),
+        (["--zap-log-level", "loud"], "'loud' is not one of debug, info, error, panic or a number above 0"),
+        (["--zap-encoder=console"], "invalid choice: 'console'"),
+        (["--zap-time-encoding=epoch"], "--zap-time-encoding is not supported: logs are JSON lines"),
+        (["--zap-stacktrace-level", "panic"], "--zap-stacktrace-level is not supported"),
+        (["--ansible-log-events", "some"], "invalid choice: 'some'"),
         (["--ansible-args=--check"], "--ansible-args: '--check': only -e/--extra-vars"),
         (["--ansible-args", "-e @file"], "-e '@file': only -e/--extra-vars"),
         (["--ansible-args", "-e '{'"], "-e '{'"),

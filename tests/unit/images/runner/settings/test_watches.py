@@ -73,7 +73,9 @@ def test_every_key_of_ansible_operator_is_understood(tmp_path: Path) -> None:
     assert watch.blacklist == {("apps/v1", "Deployment"), ("v1", "Secret")}
     assert watch.primary[0].label_selector == "a=b,c"
     assert watch.finalizer == watches.Finalizer(
-        name="example.com/finalizer", content=watches.Content(role="/abs/role"), variables={"state": "absent"}
+        name="example.com/finalizer",
+        content=watches.Content(role="/abs/role"),
+        variables={"state": "absent", "given": "at the command line"},
     )
     assert watches.roles((watch,)) == ("/abs/role",)
     assert watches.playbooks((watch,)) == (str(tmp_path / "playbook.yml"),)
@@ -194,6 +196,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"maxRunnerArtifacts": -1}, "'maxRunnerArtifacts: -1' must be a whole number of at least 0"),
     ({"priority": "high"}, "'priority: high' must be a whole number"),
     ({"vars": [1]}, "'vars' must be a mapping"),
+    ({"runTimeout": "0s"}, "'runTimeout: 0' would end every run at once; write how long one may take"),
     ({"reconcilePeriod": "1 day"}, "'1 day' is not a duration"),
     ({"fieldSelector": "spec.a=${UNSET}"}, "the environment variable UNSET is not set"),
     ({"fieldSelector": "spec.a"}, "'spec.a' is not a term of a field selector"),

@@ -112,3 +112,23 @@ def test_what_runs_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PLAYVIRT_COMMIT", "abc")
     labels = {"version": "1.2.3", "commit": "abc"}
     assert metrics.Metrics().registry.get_sample_value("ansible_operator_build_info", labels) == 1
+
+
+def test_objects_are_told_with_the_time_of_their_creation() -> None:
+    own = metrics.Metrics()
+    for name in ("a", "b"):
+        own.created.note(("example.com", "v1", "Widget", "ns", name), "2026-01-01T00:00:00Z")
+    own.created.note(("example.com", "v1", "Widget", "ns", "c"), "")
+    own.created.forget(("example.com", "v1", "Widget", "ns", "b"))
+    own.created.forget(("example.com", "v1", "Widget", "ns", "never"))
+    lines = [line for line in own.render().decode().splitlines() if line.startswith("resource_created_at_seconds")]
+    labels = 'group="example.com",kind="Widget",name="a",namespace="ns",version="v1"'
+    assert lines == [f"resource_created_at_seconds{{{labels}}} 1.7672256e+09"]
+
+
+def test_a_gauge_may_have_labels_and_the_process_is_told() -> None:
+    own = metrics.Metrics()
+    own.gauge("leader_election_master_status", "1 while this replica leads.", lambda: 1, name="memcached")
+    text = own.render()
+    assert b'leader_election_master_status{name="memcached"} 1.0' in text
+    assert b"process_resident_memory_bytes " in text

@@ -66,6 +66,7 @@ class Scene:
     def __init__(self, api: kube_api.KubeAPI, client: api_client.APIClient, watch: watches.Watch, **parts: Any) -> None:
         self.api = api
         self.leading = True
+        self.watch = watch
         self.cache = cache.Cache(watch.primary)
         self.engine = runner_engine.FakeEngine()
         self.engine.result = lambda job: engine.RunResult(ok=True, stats=STATS)
@@ -91,7 +92,7 @@ class Scene:
 
     def results(self, result: str) -> float:
         """How many turns ended so."""
-        labels = {"GVK": "widgets", "result": result}
+        labels = {"GVK": self.watch.gvk, "result": result}
         return self.metrics.registry.get_sample_value("ansible_operator_reconcile_result", labels) or 0.0
 
     async def ends(self, result: str, count: int = 1) -> None:

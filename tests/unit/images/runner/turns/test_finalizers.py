@@ -48,7 +48,7 @@ async def test_a_finalizer_is_there_before_the_first_run_and_goes_after_the_last
         await s.rests()
         assert held[1:] == [("cleanup", ["theirs", FINALIZER])]
         job = s.engine.jobs[1]
-        assert (job.extra_vars["state"], job.extra_vars["more"]) == ("absent", True)
+        assert job.variables == {"state": "absent", "more": True}
         assert (s.get() or {})["metadata"]["finalizers"] == ["theirs"]
         assert s.engine.names() == ["a", "a"], "theirs is not our business"
 

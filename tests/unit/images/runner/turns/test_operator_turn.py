@@ -27,13 +27,29 @@ async def test_a_role_gets_the_variables_and_the_access_of_ansible_operator() ->
         (job,) = s.engine.jobs
         assert (job.role, job.playbook) == ("widget", "")
         assert job.extra_vars["the_size"] == 7
-        assert job.extra_vars["more"] is True
+        assert job.variables == {"more": True}
         assert job.extra_vars["ansible_operator_meta"] == {"name": "a", "namespace": "ns"}
         assert job.extra_vars["_example_com_widget_spec"] == {"theSize": 7}
         assert job.extra_vars["_example_com_widget"]["metadata"]["name"] == "a"
         assert job.extra_vars["playvirt_reasons"] == ["appeared"]
         assert job.environment == {"K8S_AUTH_KUBECONFIG": "/kubeconfig/0/a"}
         assert s.access.open == []
+
+
+async def test_turns_are_counted_under_the_names_of_ansible_operator() -> None:
+    async with scene() as s:
+        s.api.put(widget(creationTimestamp="2026-01-01T00:00:00Z"))
+        await s.ends("succeeded")
+        get, kind = s.metrics.registry.get_sample_value, {"GVK": "example.com/v1, Kind=Widget"}
+        assert get("ansible_operator_reconciles_count", kind) == 1
+        assert get("ansible_operator_reconcile_result", {**kind, "result": "succeeded"}) == 1
+        assert get("playvirt_runner_play_duration_seconds_count", {**kind, "result": "ok"}) == 1
+        queue = {"name": "widget-v1-controller", "controller": "widget-v1-controller"}
+        assert get("workqueue_adds_total", queue) == 1
+        where = {"group": "example.com", "version": "v1", "kind": "Widget", "namespace": "ns", "name": "a"}
+        assert get("resource_created_at_seconds", where) == 1767225600
+        s.api.remove("example.com/v1", "Widget", "ns", "a")
+        await s.api.until(lambda: get("resource_created_at_seconds", where) is None)
 
 
 async def test_an_object_without_a_spec_is_given_as_an_empty_one() -> None:

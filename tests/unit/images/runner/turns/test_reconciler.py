@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from ansible_collections.playvirt.core.images.runner.engine import engine
+from ansible_collections.playvirt.core.images.runner.engine import engine, job
 from ansible_collections.playvirt.core.images.runner.settings import object_settings
 from ansible_collections.playvirt.core.images.runner.turns import restless
 from ansible_collections.playvirt.core.plugins.module_utils.api import errors
@@ -29,6 +29,7 @@ class FakePlanner:
     """Plans with a function; counts."""
 
     STEPS = ("grow",)
+    FAILED: Mapping[str, str] = {"type": "Grown", "status": "False", "reason": "GrowFailed"}
 
     def __init__(self, decide: Callable[[Mapping[str, Any]], Plan]) -> None:
         self.decide = decide
@@ -92,7 +93,7 @@ async def test_steps_are_played_with_the_variables_and_planned_again_after() -> 
         (job,) = s.engine.jobs
         assert job.role == "widget"
         assert job.extra_vars["size"] == 20
-        assert job.extra_vars["more"] is True
+        assert job.variables == {"more": True}
         assert job.extra_vars["_example_com_widget"]["metadata"]["name"] == "big"
         assert s.results("succeeded") == 1
 
@@ -144,6 +145,37 @@ async def test_a_failed_play_is_tried_again_and_reported(caplog: pytest.LogCaptu
         failed = [record for record in caplog.records if record.message == "play failed"]
         told = vars(failed[0])["fields"]
         assert (told["object"], told["task"], told["error"]) == ("ns/a", "Do", "it broke")
+
+
+async def test_a_run_that_was_broken_off_is_told_on_the_object() -> None:
+    """No rescue of the role could tell: its process had ended."""
+    async with scene(sized) as s:
+        s.engine.result = lambda given: job.failed("Grow it", "the worker process ended during the play (exit code 1)")
+        s.engine.play = lambda given: s.engine.go.clear() if len(s.engine.jobs) == 2 else None
+        s.api.put(widget("a", 20))
+        await s.ends("failed", 2)
+        (told,) = s.status("a")["conditions"]
+        message = "Grow it: the worker process ended during the play (exit code 1)"
+        assert {**told, "lastTransitionTime": ""} == {
+            **FakePlanner.FAILED,
+            "message": message,
+            "lastTransitionTime": "",
+        }
+        (event,) = s.events()
+        assert (event["reason"], event["message"], event["count"]) == ("ReconciliationFailed", message, 2)
+        assert (event["involvedObject"]["kind"], event["involvedObject"]["name"]) == ("Widget", "a")
+
+
+async def test_a_failure_that_stays_is_told_as_an_event_and_its_condition_is_the_roles() -> None:
+    async with scene(sized) as s:
+        s.engine.result = lambda given: engine.RunResult(ok=False, task="Fail", message="Grow it: no room")
+        s.api.put(widget("a", 20))
+        await s.ends("failed", 1)
+        assert s.events() == [], "it may pass by itself"
+        await s.ends("failed", 2)
+        (event,) = s.events()
+        assert event["message"] == "Grow it: no room"
+        assert not s.status("a")
 
 
 async def test_a_planner_that_fails_leaves_the_report_to_the_role() -> None:
@@ -230,6 +262,17 @@ async def test_enqueue_looks_at_an_object_and_refuses_a_kind_that_is_not_watched
         s.reconciler.enqueue("Widget", "ns", "absent", "nothing happens")
         with pytest.raises(ValueError, match="Gadget is not watched"):
             s.reconciler.enqueue("Gadget", "ns", "a", "x")
+
+
+async def test_a_queue_that_nobody_empties_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with scene(lambda obj: Plan()) as s:
+        s.api.put(widget("a"))
+        await s.ends("unchanged")
+        assert s.reconciler.problem() is None
+        monkeypatch.setattr(s.reconciler.queue, "longest_wait", lambda: 61.0)
+        assert s.reconciler.problem() == "a key has waited for 61 s while turns could begin"
+        monkeypatch.setattr(s.reconciler._in_work, "locked", lambda: True)
+        assert s.reconciler.problem() is None, "every turn that may be is in work"
 
 
 async def test_drain_waits_for_running_plays() -> None:

@@ -147,3 +147,17 @@ async def test_added_keys_are_told_once() -> None:
     queue.add("a", reason="three")
     assert added == ["a", "a"]
     assert (queue.waiting(), list(queue.in_work())) == (["a"], ["a"])
+
+
+async def test_only_a_key_that_could_have_its_turn_is_late(queue: Queue) -> None:
+    queue.add("a", reason="r")
+    queue.add("b", reason="r")
+    await asyncio.sleep(0.02)
+    assert 0.02 <= queue.longest_wait() < 10
+    assert {(await queue.get()).key, (await queue.get()).key} == {"a", "b"}
+    queue.add("a", reason="while it is in work")
+    await asyncio.sleep(0.02)
+    assert queue.longest_wait() == 0.0
+    queue.done("a", failed=True)
+    assert queue.longest_wait() == 0.0, "held back"
+    queue.done("b", failed=False)

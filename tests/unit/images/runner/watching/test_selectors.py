@@ -95,11 +95,10 @@ def test_extra_vars_are_those_of_ansible_operator() -> None:
         "metadata": {"namespace": "ns", "name": "vm", "uid": "1"},
         "spec": {"runStrategy": "Always", "templateSpec": {"aB": 1}},
     }
-    found = extra_vars.extra_vars(vm, group="kubevirt.io", variables={"runStrategy": "overridden", "more": 1})
+    found = extra_vars.extra_vars(vm, group="kubevirt.io")
     assert found == {
-        "runStrategy": "overridden",
+        "runStrategy": "Always",
         "templateSpec": {"aB": 1},
-        "more": 1,
         "ansible_operator_meta": {"name": "vm", "namespace": "ns"},
         "_kubevirt_io_virtualmachine": vm,
         "_kubevirt_io_virtualmachine_spec": vm["spec"],
@@ -108,5 +107,5 @@ def test_extra_vars_are_those_of_ansible_operator() -> None:
 
 def test_extra_vars_of_an_object_without_spec() -> None:
     secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"namespace": "ns", "name": "s"}}
-    found = extra_vars.extra_vars(secret, group="", variables={})
+    found = extra_vars.extra_vars(secret, group="")
     assert found == {"ansible_operator_meta": {"name": "s", "namespace": "ns"}, "__secret": secret, "__secret_spec": {}}

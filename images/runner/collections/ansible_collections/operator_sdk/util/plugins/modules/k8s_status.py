@@ -1,7 +1,7 @@
 #!/usr/bin/python
 """Writes fields and conditions into the status of an object of any kind.
 
-In: which object, `status` and `conditions`. Out: the object. Fields and conditions that are not named stay, unless `force` is set.
+In: which object, `status` and `conditions`. Out: the object. Fields and conditions that are not named stay, unless `replace` is set.
 """
 
 from __future__ import annotations
@@ -63,10 +63,11 @@ options:
       observedGeneration:
         description: The generation that the condition is about.
         type: int
-  force:
+  replace:
     description: Replace the whole status instead of merging.
     type: bool
     default: false
+    aliases: [force]
 extends_documentation_fragment: [playvirt.core.kubernetes]
 author: The playvirt developers (@playvirt)
 """
@@ -117,12 +118,12 @@ ARGUMENT_SPEC: dict[str, Any] = {
     "namespace": {"type": "str"},
     "status": {"type": "dict"},
     "conditions": {"type": "list", "elements": "dict", "options": _CONDITION},
-    "force": {"type": "bool", "default": False},
+    "replace": {"type": "bool", "default": False, "aliases": ["force"]},
     **options.ARGUMENT_SPEC,
 }
 CONSTRAINTS: dict[str, Any] = {"required_one_of": [["status", "conditions"]]}
 _REASON = re.compile(r"[A-Za-z]*")
-_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d)?(\.\d+)?([+-]\d\d:\d\d|Z)")
+_TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d)?(\.\d+)?([+-]\d\d:\d\d|Z)")
 
 
 def merged(present: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
@@ -143,15 +144,15 @@ def wanted(present: Mapping[str, Any], params: Mapping[str, Any], *, now: str) -
     """The status as the task wants it."""
     fields = dict(params["status"] or {})
     given = [*(fields.pop("conditions", None) or []), *checked(params["conditions"] or [])]
-    result = merged({} if params["force"] else present, fields)
-    listed = conditions.put_all(present.get("conditions"), given, now=now, keep=not params["force"])
+    result = merged({} if params["replace"] else present, fields)
+    listed = conditions.put_all(present.get("conditions"), given, now=now, keep=not params["replace"])
     if listed:
         result["conditions"] = listed
     return result
 
 
 def checked(given: list[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """The conditions without what was not given; raises InvalidObject for a reason or a time that Kubernetes would not take."""
+    """The conditions without what was not given, times with their T; raises InvalidObject for a reason or a time that Kubernetes would not take."""
     found = [{name: value for name, value in one.items() if value is not None} for one in given]
     for one in found:
         if not _REASON.fullmatch(one.get("reason", "")):
@@ -165,6 +166,8 @@ def checked(given: list[Mapping[str, Any]]) -> list[dict[str, Any]]:
                     f"conditions: type {one['type']}: {name} '{one[name]}' must be an RFC 3339 time",
                     field=f"conditions.{name}",
                 )
+            if name in one:
+                one[name] = one[name].replace(" ", "T")  # `date --rfc-3339` writes a space
     return found
 
 
