@@ -9,8 +9,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible_collections.playvirt.core.plugins.module_utils.api import conditions, errors, kubevirt, metadata, names
-from ansible_collections.playvirt.core.plugins.module_utils.domain import compute, convert, disks, interfaces
-from ansible_collections.playvirt.core.plugins.module_utils.pod import launcher, volumes
+from ansible_collections.playvirt.core.plugins.module_utils.domain import compute, convert, interfaces, volumes
+from ansible_collections.playvirt.core.plugins.module_utils.pod import launcher
+from ansible_collections.playvirt.core.plugins.module_utils.pod import volumes as pod_volumes
 from ansible_collections.playvirt.core.plugins.module_utils.reconcile import (
     installation,
     instance_status,
@@ -54,7 +55,7 @@ def _start_steps(vmi: Mapping[str, Any], observed: Mapping[str, Any]) -> dict[st
     reach = _launcher(observed)
     name = convert.domain_name(vmi)
     directories = {
-        volume["name"]: volumes.container_disk_directory(index)
+        volume["name"]: pod_volumes.container_disk_directory(index)
         for index, volume in enumerate(vmi["spec"].get("volumes") or [])
     }
     steps: dict[str, Any] = {
@@ -68,9 +69,9 @@ def _start_steps(vmi: Mapping[str, Any], observed: Mapping[str, Any]) -> dict[st
     if network := interfaces.masquerade(vmi):
         hostname = vmi["spec"].get("hostname") or metadata.meta(vmi)["name"]
         steps["prepare_network"] = {**reach, **network, "hostname": hostname}
-    if files := disks.files_to_make(vmi, directories):
+    if files := volumes.files_to_make(vmi, directories):
         steps["make_disks"] = {**reach, "disks": files}
-    if cloud_init := disks.cloud_init(vmi):
+    if cloud_init := volumes.cloud_init(vmi):
         steps["make_cloud_init"] = {**reach, **cloud_init}
     return plan.steps_in_order(STEPS, steps)
 
