@@ -21,7 +21,12 @@ LOG = logging.getLogger("virt-handler.launcher")
 
 HELLO_SECONDS = 10.0
 #: how long a launcher may take for a command; each is below the time after which a play gives up on the gateway
-COMMAND_SECONDS: Mapping[str, float] = {"make_disks": 55.0, "make_cloud_init": 30.0, "serve_dhcp": 15.0}
+COMMAND_SECONDS: Mapping[str, float] = {
+    "make_disks": 55.0,
+    "make_cloud_init": 30.0,
+    "make_iso_images": 30.0,
+    "serve_dhcp": 15.0,
+}
 #: a launcher that reports more often than this is read more slowly, so that it cannot keep the handler busy
 _REPORT_SECONDS = 0.02
 _MAX_UNREAD = 4 * launcher_messages.MAX_LINE

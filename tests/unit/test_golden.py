@@ -10,9 +10,8 @@ import pathlib
 
 import pytest
 import yaml
-from ansible_collections.playvirt.core.plugins.module_utils.domain import convert, interfaces, volumes
+from ansible_collections.playvirt.core.plugins.module_utils.domain import convert, interfaces, iso_images, volumes
 from ansible_collections.playvirt.core.plugins.module_utils.pod import launcher
-from ansible_collections.playvirt.core.plugins.module_utils.pod import volumes as pod_volumes
 
 GOLDEN = pathlib.Path(__file__).parents[1] / "golden"
 CASES = sorted(path.name for path in GOLDEN.iterdir() if path.is_dir())
@@ -20,10 +19,10 @@ INSTALLATION = launcher.Installation(launcher_image="playvirt.io/virt-launcher:t
 
 
 def _rendered(vmi: dict) -> dict[str, str]:
-    directories = {v["name"]: pod_volumes.container_disk_directory(i) for i, v in enumerate(vmi["spec"]["volumes"])}
     files = {
-        "disks": volumes.files_to_make(vmi, directories),
-        "cloud_init": volumes.cloud_init(vmi),
+        "disks": volumes.disks_to_make(vmi),
+        "cloud_init": iso_images.cloud_init(vmi),
+        "iso_images": iso_images.contents(vmi),
         "network": interfaces.masquerade(vmi),
     }
     return {

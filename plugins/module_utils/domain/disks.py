@@ -40,19 +40,38 @@ def _listed(vmi: Mapping[str, Any]) -> Iterator[tuple[Mapping[str, Any], Mapping
             yield {"name": name, "disk": {}}, volume
 
 
-def convert_disks(vmi: Mapping[str, Any]) -> list[document.Element]:
-    """The disk elements, in order; device names count up for each prefix.
+def _device(disk: Mapping[str, Any]) -> tuple[str, str]:
+    """What the guest takes the disk for, and the bus on which it finds it."""
+    device = "cdrom" if "cdrom" in disk else "disk"
+    return device, (disk.get(device) or {}).get("bus") or "sata"
 
-    Raises InvalidObject for a disk whose volume is missing.
-    """
+
+def targets(vmi: Mapping[str, Any]) -> dict[str, str]:
+    """The device name in the domain (`vda`, `sdb`) by the volume's name; names count up for each prefix."""
     counted: dict[str, int] = {}
-    made = []
-    for disk, volume in _listed(vmi):
-        device = "cdrom" if "cdrom" in disk else "disk"
-        bus = (disk.get(device) or {}).get("bus") or "sata"
-        prefix = _PREFIX[bus]
+    made = {}
+    for disk, _volume in _listed(vmi):
+        prefix = _PREFIX[_device(disk)[1]]
         counted[prefix] = counted.get(prefix, -1) + 1
+        made[disk["name"]] = prefix + _device_name(counted[prefix])
+    return made
+
+
+def convert_disks(vmi: Mapping[str, Any]) -> list[document.Element]:
+    """The disk elements, in order.
+
+    Raises InvalidObject for a disk whose volume is missing, or that would have to write where it cannot.
+    """
+    names, made = targets(vmi), []
+    for disk, volume in _listed(vmi):
+        device, bus = _device(disk)
         source = volumes.source(vmi, volume)
+        if source.read_only and (device, bus) == ("disk", "sata"):
+            field = f"spec.domain.devices.disks[{disk['name']}].disk.bus"
+            raise errors.InvalidObject(
+                f"{field} 'sata': volume {volume['name']} is read-only, which a SATA disk cannot be; use virtio or scsi, or a cdrom",
+                field=field,
+            )
         model = "virtio-non-transitional" if bus == "virtio" else None
         made.append(
             document.element(
@@ -61,8 +80,8 @@ def convert_disks(vmi: Mapping[str, Any]) -> list[document.Element]:
                     "driver", name="qemu", type=source.format, cache="writeback", error_policy="stop", discard="unmap"
                 ),
                 document.element("source", **{_SOURCE_ATTRIBUTE[source.type]: source.path}),
-                document.element("target", dev=prefix + _device_name(counted[prefix]), bus=bus),
-                document.element("readonly") if device == "cdrom" else None,
+                document.element("target", dev=names[disk["name"]], bus=bus),
+                document.element("readonly") if device == "cdrom" or source.read_only else None,
                 document.element("serial", disk["serial"]) if disk.get("serial") else None,
                 document.element("boot", order=disk["bootOrder"]) if disk.get("bootOrder") else None,
                 document.element("alias", name=f"ua-{disk['name']}"),

@@ -1,109 +1,145 @@
 """The files and devices behind a domain's disks.
 
-In: a VMI. Out: where a volume's data are inside the launcher pod, and what the launcher has to make there before the domain can be defined. How the guest sees
-them is told by disks.py.
+In: a VMI. Out: where a volume's data are inside the launcher pod, and the disks that the launcher has to make or check there before the domain can be defined.
+How the guest sees them is told by disks.py; ISO images are described by iso_images.py.
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
 import math
+import posixpath
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
-from ansible_collections.playvirt.core.plugins.module_utils.api import errors, metadata, names, quantity
+from ansible_collections.playvirt.core.plugins.module_utils.api import (
+    errors,
+    launcher_paths,
+    persistent_volume_claims,
+    quantity,
+)
+from ansible_collections.playvirt.core.plugins.module_utils.domain import iso_images
 
 _MIB = 1024 * 1024
 
 
 @dataclass(frozen=True)
 class Source:
-    """What QEMU opens: a path inside the launcher pod, the format of what is there (`raw` or `qcow2`), and libvirt's type of it (`file` or `block`)."""
+    """What QEMU opens: a path inside the launcher pod, the format of what is there (`raw` or `qcow2`), libvirt's type of it (`file` or `block`), and whether it
+    cannot be written."""
 
     path: str
     format: str
     type: str = "file"
+    read_only: bool = False
 
 
-def _disk_path(volume_name: str) -> str:
-    return f"{names.EPHEMERAL_DIRECTORY}/disk-data/{volume_name}/disk.qcow2"
+def _claim_source(vmi: Mapping[str, Any], use: persistent_volume_claims.Use) -> Source:
+    if persistent_volume_claims.is_block(vmi, use.volume):
+        return Source(launcher_paths.device(use.volume), "raw", type="block", read_only=use.read_only)
+    return Source(_claim_file(use.volume), "raw", read_only=use.read_only)
 
 
-def _cloud_init_path(vmi: Mapping[str, Any]) -> str:
-    meta = metadata.meta(vmi)
-    return f"{names.EPHEMERAL_DIRECTORY}/cloud-init-data/{meta['namespace']}/{meta['name']}/noCloud.iso"
+def _claim_file(volume_name: str) -> str:
+    return f"{launcher_paths.directory(volume_name)}/{launcher_paths.CLAIM_FILE}"
+
+
+def _host_disk_file(volume: Mapping[str, Any]) -> str:
+    return f"{launcher_paths.directory(volume['name'])}/{posixpath.basename(volume['hostDisk']['path'])}"
 
 
 def source(vmi: Mapping[str, Any], volume: Mapping[str, Any]) -> Source:
     """What is behind a volume."""
-    if "cloudInitNoCloud" in volume:
-        return Source(_cloud_init_path(vmi), "raw")
-    return Source(_disk_path(volume["name"]), "qcow2")
+    use = persistent_volume_claims.use_of(volume)
+    if use is not None and not use.ephemeral:
+        return _claim_source(vmi, use)
+    if "hostDisk" in volume:
+        return Source(_host_disk_file(volume), "raw")
+    if (image := iso_images.path_of(vmi, volume)) is not None:
+        return Source(image, "raw")
+    return Source(launcher_paths.disk(volume["name"]), "qcow2")
 
 
-def files_to_make(vmi: Mapping[str, Any], container_disk_directories: Mapping[str, str]) -> list[dict[str, Any]]:
-    """The disk images that the launcher makes: an overlay for each container disk, an image for each empty disk.
+def _bytes(text: Any, field: str) -> int:
+    """A size in whole MiB, rounded up. Raises InvalidObject for none, and for one that is not above 0."""
+    size = quantity.parse_bytes(text, field=field)
+    if size <= 0:
+        raise errors.InvalidObject(f"{field} '{text}': must be greater than 0.", field=field)
+    return math.ceil(size / _MIB) * _MIB
 
-    `container_disk_directories` maps a volume's name to where its image is mounted.
+
+def claim_bytes(info: Mapping[str, Any], *, field: str) -> int:
+    """The size of a new image on a claim: what was asked for, or the volume's capacity if that is less, without what its file system needs; in whole MiB.
+
+    `info` is a persistentVolumeClaimInfo. Raises InvalidObject naming `field` where it tells no size, or one too small.
+    """
+    known = [sizes["storage"] for sizes in (info.get("capacity"), info.get("requests")) if (sizes or {}).get("storage")]
+    if not known:
+        raise errors.InvalidObject(
+            f"{field}: nothing is known of the size of the claim yet; the status of the instance has it once the claim is bound",
+            field=field,
+        )
+    size = min(quantity.parse_bytes(text, field=field) for text in known)
+    usable = int(size * (1 - Decimal(info.get("filesystemOverhead") or 0))) // _MIB * _MIB
+    if usable <= 0:
+        raise errors.InvalidObject(f"{field}: the claim's {size} bytes are too few for a disk image", field=field)
+    return usable
+
+
+def _claim_disk(vmi: Mapping[str, Any], use: persistent_volume_claims.Use) -> dict[str, Any]:
+    """The image on a claim, made where there is none; or its block device, which only has to be usable."""
+    kind = "ephemeral" if use.ephemeral else "persistentVolumeClaim"
+    disk: dict[str, Any] = {"volume": use.volume, "kind": kind, "claim": use.claim, "read_only": use.read_only}
+    if use.ephemeral:
+        disk["overlay"] = launcher_paths.disk(use.volume)
+    if persistent_volume_claims.is_block(vmi, use.volume):
+        return {**disk, "device": launcher_paths.device(use.volume)}
+    disk["path"] = _claim_file(use.volume)
+    if use.read_only:
+        return {**disk, "bytes": None}
+    info = persistent_volume_claims.info(vmi, use.volume)
+    return {**disk, "bytes": claim_bytes(info, field=f"spec.volumes[{use.volume}].persistentVolumeClaim")}
+
+
+def _host_disk(volume: Mapping[str, Any]) -> dict[str, Any]:
+    disk, field = volume["hostDisk"], f"spec.volumes[{volume['name']}].hostDisk.capacity"
+    size = None
+    if disk["type"] == "DiskOrCreate" and disk.get("capacity") is not None:
+        size = _bytes(disk["capacity"], field)
+    return {
+        "volume": volume["name"],
+        "kind": "hostDisk",
+        "host_path": disk["path"],
+        "path": _host_disk_file(volume),
+        "bytes": size,
+    }
+
+
+def disks_to_make(vmi: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The disks that the launcher makes where they are missing and checks where they are there, in the order of the volumes.
+
+    An overlay for each container disk and each ephemeral volume, an image for each empty disk, host disk and claim with a file system. `bytes` is None
+    where the image has to be there already. Raises InvalidObject.
     """
     made: list[dict[str, Any]] = []
-    for volume in vmi["spec"].get("volumes") or []:
+    for index, volume in enumerate(vmi["spec"].get("volumes") or []):
         name = volume["name"]
         if "containerDisk" in volume:
             made.append(
                 {
                     "volume": name,
                     "kind": "containerDisk",
-                    "directory": container_disk_directories[name],
+                    "directory": launcher_paths.container_disk(index),
                     "path": volume["containerDisk"].get("path"),
-                    "overlay": _disk_path(name),
+                    "overlay": launcher_paths.disk(name),
                 }
             )
         elif "emptyDisk" in volume:
-            field = f"spec.volumes[{name}].emptyDisk.capacity"
-            size = quantity.parse_bytes(volume["emptyDisk"]["capacity"], field=field)
-            if size <= 0:
-                raise errors.InvalidObject(
-                    f"{field} '{volume['emptyDisk']['capacity']}': must be greater than 0.", field=field
-                )
-            size = math.ceil(size / _MIB) * _MIB
-            made.append({"volume": name, "kind": "emptyDisk", "path": _disk_path(name), "bytes": size})
+            size = _bytes(volume["emptyDisk"]["capacity"], f"spec.volumes[{name}].emptyDisk.capacity")
+            made.append({"volume": name, "kind": "emptyDisk", "path": launcher_paths.disk(name), "bytes": size})
+        elif "hostDisk" in volume:
+            made.append(_host_disk(volume))
+        elif (use := persistent_volume_claims.use_of(volume)) is not None:
+            made.append(_claim_disk(vmi, use))
     return made
-
-
-def _data(source: Mapping[str, Any], key: str, *, field: str) -> str:
-    if source.get(key) is not None:
-        return str(source[key])
-    encoded = source.get(f"{key}Base64")
-    if encoded is None:
-        return ""
-    try:
-        return base64.b64decode(str(encoded), validate=True).decode()
-    except (binascii.Error, UnicodeDecodeError) as error:
-        raise errors.InvalidObject(
-            f"{field}.{key}Base64 is not a valid base64 value.", field=f"{field}.{key}Base64"
-        ) from error
-
-
-def cloud_init(vmi: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The cloud-init disk that the launcher makes, or None: its path, label, and the files in it.
-
-    The instance-id follows from the VMI's name and namespace, so that a restart is the same machine to cloud-init.
-    """
-    for volume in vmi["spec"].get("volumes") or []:
-        if "cloudInitNoCloud" not in volume:
-            continue
-        source, field = volume["cloudInitNoCloud"], f"spec.volumes[{volume['name']}].cloudInitNoCloud"
-        meta = metadata.meta(vmi)
-        hostname = vmi["spec"].get("hostname") or meta["name"]
-        instance = metadata.derived_uuid("cloud-init", meta["namespace"], meta["name"])
-        files = {
-            "meta-data": f"instance-id: {instance}\nlocal-hostname: {hostname}\n",
-            "user-data": _data(source, "userData", field=field),
-        }
-        if network := _data(source, "networkData", field=field):
-            files["network-config"] = network
-        return {"path": _cloud_init_path(vmi), "label": "cidata", "files": files}
-    return None

@@ -44,7 +44,7 @@ def _security_context() -> dict[str, Any]:
 
 
 def _compute(vmi: Mapping[str, Any], installation: Installation) -> dict[str, Any]:
-    meta = metadata.meta(vmi)
+    meta, devices = metadata.meta(vmi), volumes.disk_devices(vmi)
     return {
         "name": "compute",
         "image": installation.launcher_image,
@@ -65,7 +65,8 @@ def _compute(vmi: Mapping[str, Any], installation: Installation) -> dict[str, An
         "resources": resources.compute(vmi["spec"]),
         "securityContext": _security_context(),
         "terminationMessagePolicy": "FallbackToLogsOnError",
-        "volumeMounts": [*volumes.working_mounts(), *volumes.disk_mounts(vmi["spec"])],
+        "volumeMounts": [*volumes.working_mounts(), *volumes.disk_mounts(vmi)],
+        **({"volumeDevices": devices} if devices else {}),
     }
 
 
@@ -118,8 +119,10 @@ def render_launcher_pod(vmi: Mapping[str, Any], installation: Installation) -> d
             _compute(vmi, installation),
             *([_console_log(vmi, installation)] if console else []),
         ],
-        "volumes": [*volumes.working_volumes(), *volumes.disk_volumes(spec)],
+        "volumes": [*volumes.working_volumes(), *volumes.disk_volumes(vmi)],
     }
+    if account := volumes.service_account(spec):
+        pod_spec["serviceAccountName"] = account
     if spec.get("subdomain"):
         pod_spec["subdomain"] = spec["subdomain"]
     if spec.get("tolerations"):

@@ -9,9 +9,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible_collections.playvirt.core.plugins.module_utils.api import conditions, errors, kubevirt, metadata, names
-from ansible_collections.playvirt.core.plugins.module_utils.domain import compute, convert, interfaces, volumes
+from ansible_collections.playvirt.core.plugins.module_utils.domain import (
+    compute,
+    convert,
+    interfaces,
+    iso_images,
+    volumes,
+)
 from ansible_collections.playvirt.core.plugins.module_utils.pod import launcher
-from ansible_collections.playvirt.core.plugins.module_utils.pod import volumes as pod_volumes
 from ansible_collections.playvirt.core.plugins.module_utils.reconcile import (
     installation,
     instance_status,
@@ -19,7 +24,16 @@ from ansible_collections.playvirt.core.plugins.module_utils.reconcile import (
     reading,
 )
 
-STEPS = ("prepare_network", "make_disks", "make_cloud_init", "define", "start", "shut_down", "power_off")
+STEPS = (
+    "prepare_network",
+    "make_disks",
+    "make_cloud_init",
+    "make_iso_images",
+    "define",
+    "start",
+    "shut_down",
+    "power_off",
+)
 
 #: the guest is asked again to shut down after so long
 SHUTDOWN_REPEAT_SECONDS = 5
@@ -54,10 +68,6 @@ def _start_steps(vmi: Mapping[str, Any], observed: Mapping[str, Any]) -> dict[st
     """Every step from an empty pod to a running domain; each is safe to repeat."""
     reach = _launcher(observed)
     name = convert.domain_name(vmi)
-    directories = {
-        volume["name"]: pod_volumes.container_disk_directory(index)
-        for index, volume in enumerate(vmi["spec"].get("volumes") or [])
-    }
     steps: dict[str, Any] = {
         "define": {
             **reach,
@@ -69,10 +79,12 @@ def _start_steps(vmi: Mapping[str, Any], observed: Mapping[str, Any]) -> dict[st
     if network := interfaces.masquerade(vmi):
         hostname = vmi["spec"].get("hostname") or metadata.meta(vmi)["name"]
         steps["prepare_network"] = {**reach, **network, "hostname": hostname}
-    if files := volumes.files_to_make(vmi, directories):
-        steps["make_disks"] = {**reach, "disks": files}
-    if cloud_init := volumes.cloud_init(vmi):
+    if disks := volumes.disks_to_make(vmi):
+        steps["make_disks"] = {**reach, "disks": disks}
+    if cloud_init := iso_images.cloud_init(vmi):
         steps["make_cloud_init"] = {**reach, **cloud_init}
+    if images := iso_images.contents(vmi):
+        steps["make_iso_images"] = {**reach, "images": images}
     return plan.steps_in_order(STEPS, steps)
 
 
