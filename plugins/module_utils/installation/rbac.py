@@ -41,7 +41,7 @@ def election_rules(lease: str) -> list[Rule]:
 
 
 def controller_rules() -> list[Rule]:
-    """virt-controller, in every namespace: machines and instances with their status, launcher pods, Events."""
+    """virt-controller, in every namespace: machines and instances with their status, launcher pods, claims to read, Events."""
     group, machines, instances = "kubevirt.io", "virtualmachines", "virtualmachineinstances"
     return [
         rule(group, [machines], [*READ, "patch", "update"]),
@@ -50,6 +50,7 @@ def controller_rules() -> list[Rule]:
         rule(group, [f"{machines}/finalizers", f"{instances}/finalizers"], ["update"]),
         rule(group, ["kubevirts"], READ),
         rule("", ["pods"], [*READ, "create", "delete"]),
+        rule("", ["persistentvolumeclaims"], READ),
         rule("", ["events"], ["create", "patch"]),
     ]
 

@@ -22,6 +22,7 @@ from ansible_collections.playvirt.core.plugins.module_utils.reconcile import (
     instance_status,
     plan,
     reading,
+    volume_status,
 )
 
 STEPS = (
@@ -109,6 +110,7 @@ def _interfaces_status(vmi: Mapping[str, Any], pod: Mapping[str, Any]) -> list[d
 def _running(vmi: Mapping[str, Any], pod: Mapping[str, Any], now: str) -> dict[str, Any]:
     """The VMI's status while its domain runs."""
     status = instance_status.in_phase(vmi.get("status") or {}, names.RUNNING, now=now)
+    status = volume_status.with_targets(status, vmi)
     status["interfaces"] = _interfaces_status(vmi, pod)
     status["machine"] = {"type": (vmi["spec"]["domain"].get("machine") or {}).get("type") or compute.DEFAULT_MACHINE}
     if conditions.get(status.get("conditions"), names.SYNCHRONIZED):

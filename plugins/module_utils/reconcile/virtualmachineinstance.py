@@ -17,6 +17,7 @@ from ansible_collections.playvirt.core.plugins.module_utils.reconcile import (
     plan,
     pod_state,
     reading,
+    volume_status,
 )
 
 STEPS = ("add_finalizer", "create_pod", "check_pod", "hand_over", "delete_pod", "remove_finalizer")
@@ -28,10 +29,11 @@ SHUTDOWN_MARGIN_SECONDS = 10
 
 
 def observe(vmi: Mapping[str, Any], reader: reading.Reader) -> dict[str, Any]:
-    """The VMI's pods, and the installation."""
+    """The VMI's pods, the claims of its volumes, and the installation."""
     meta = metadata.meta(vmi)
     return {
         "pods": reader.list("v1", "Pod", namespace=meta["namespace"], owner_uid=meta["uid"]),
+        "claims": volume_status.observe_claims(vmi, reader),
         "kubevirt": installation.observe(reader),
     }
 
@@ -63,17 +65,35 @@ def _plan_deletion(vmi: Mapping[str, Any], pod: Mapping[str, Any] | None, now: s
     return plan.Plan(steps={"delete_pod": _reference(pod)})
 
 
+def _not_created(vmi: Mapping[str, Any], problem: pod_state.Problem, now: str) -> plan.Plan:
+    """No pod can be made, and the status tells why; when what it needs comes, the instance is looked at again."""
+    status = instance_status.synchronized(vmi.get("status") or {}, problem.reason, problem.message, now=now)
+    if problem.reason == volume_status.PVC_NOT_FOUND:
+        unscheduled = pod_state.Problem(reason="Unschedulable", message=problem.message)
+        status["conditions"] = conditions.put(status["conditions"], _unscheduled(unscheduled), now=now)
+    return plan.Plan(status=instance_status.changed(vmi, instance_status.in_phase(status, names.PENDING, now=now)))
+
+
+def _unscheduled(problem: pod_state.Problem) -> dict[str, Any]:
+    """Condition PodScheduled=False."""
+    return {"type": names.POD_SCHEDULED, "status": "False", "reason": problem.reason, "message": problem.message}
+
+
 def _plan_creation(vmi: Mapping[str, Any], observed: Mapping[str, Any], now: str) -> plan.Plan:
     steps: dict[str, Any] = {}
     if not metadata.has_finalizer(vmi, names.VMI_FINALIZER):
         steps["add_finalizer"] = {"finalizer": names.VMI_FINALIZER}
+    if (problem := volume_status.claims_problem(observed["claims"])) is not None:
+        return _not_created(vmi, problem, now)
+    status = volume_status.with_claims(vmi.get("status") or {}, vmi, observed["claims"])
     try:
-        pod = launcher.render_launcher_pod(vmi, installation.launcher_of(observed["kubevirt"]))
+        pod = launcher.render_launcher_pod({**vmi, "status": status}, installation.launcher_of(observed["kubevirt"]))
     except errors.InvalidObject as error:
-        status = instance_status.synchronized(vmi.get("status") or {}, "FailedCreate", str(error), now=now)
-        return plan.Plan(status=instance_status.changed(vmi, instance_status.in_phase(status, names.PENDING, now=now)))
+        return _not_created(vmi, pod_state.Problem(reason="FailedCreate", message=str(error)), now)
     steps["create_pod"] = {"pod": pod}
-    status = instance_status.in_phase(_mirror(vmi, pod, now), names.SCHEDULING, now=now)
+    status = instance_status.in_phase(_mirror(vmi, pod, observed, now), names.SCHEDULING, now=now)
+    if conditions.get(status.get("conditions"), names.SYNCHRONIZED):
+        status["conditions"] = conditions.remove(status.get("conditions"), names.SYNCHRONIZED)
     return plan.Plan(steps=plan.steps_in_order(STEPS, steps), status=status)
 
 
@@ -88,9 +108,9 @@ def _plan_missing_pod(vmi: Mapping[str, Any], now: str) -> plan.Plan:
     return plan.Plan(status=instance_status.ready(failed, pod_reason="PodNotExists", message=message, now=now))
 
 
-def _mirror(vmi: Mapping[str, Any], pod: Mapping[str, Any], now: str) -> dict[str, Any]:
-    """The VMI's status with what its pod says."""
-    status = dict(vmi.get("status") or {})
+def _mirror(vmi: Mapping[str, Any], pod: Mapping[str, Any], observed: Mapping[str, Any], now: str) -> dict[str, Any]:
+    """The VMI's status with what its pod and its claims say."""
+    status = volume_status.with_claims(vmi.get("status") or {}, vmi, observed["claims"])
     spec, pod_status = pod.get("spec") or {}, pod.get("status") or {}
     if spec.get("nodeName"):
         status["activePods"] = {metadata.meta(pod)["uid"]: spec["nodeName"]}
@@ -101,13 +121,7 @@ def _mirror(vmi: Mapping[str, Any], pod: Mapping[str, Any], now: str) -> dict[st
     problem = pod_state.scheduling_problem(pod)
     listed = status.get("conditions")
     if problem is not None:
-        scheduled = {
-            "type": names.POD_SCHEDULED,
-            "status": "False",
-            "reason": problem.reason,
-            "message": problem.message,
-        }
-        status["conditions"] = conditions.put(listed, scheduled, now=now)
+        status["conditions"] = conditions.put(listed, _unscheduled(problem), now=now)
     elif conditions.get(listed, names.POD_SCHEDULED):
         status["conditions"] = conditions.remove(listed, names.POD_SCHEDULED)
     return status
@@ -136,7 +150,7 @@ def plan_virtualmachineinstance(vmi: Mapping[str, Any], observed: Mapping[str, A
         return plan.Plan()
     if pod is None:
         return _plan_creation(vmi, observed, now) if phase in ("", names.PENDING) else _plan_missing_pod(vmi, now)
-    mirrored = _mirror(vmi, pod, now)
+    mirrored = _mirror(vmi, pod, observed, now)
     if phase in ("", names.PENDING):
         mirrored = instance_status.in_phase(mirrored, names.SCHEDULING, now=now)
     if pod_state.is_finished(pod):
