@@ -121,6 +121,8 @@ def render_launcher_pod(vmi: Mapping[str, Any], installation: Installation) -> d
         ],
         "volumes": [*volumes.working_volumes(), *volumes.disk_volumes(vmi)],
     }
+    if secrets := volumes.pull_secrets(spec):
+        pod_spec["imagePullSecrets"] = secrets
     if account := volumes.service_account(spec):
         pod_spec["serviceAccountName"] = account
     if spec.get("subdomain"):

@@ -154,3 +154,9 @@ def service_account(spec: Mapping[str, Any]) -> str | None:
         if "serviceAccount" in volume:
             return str(volume["serviceAccount"]["serviceAccountName"])
     return None
+
+
+def pull_secrets(spec: Mapping[str, Any]) -> list[dict[str, str]]:
+    """The Secrets with which the kubelet pulls the images of container disks, each once."""
+    named = (volume.get("containerDisk", {}).get("imagePullSecret") for volume in spec.get("volumes") or [])
+    return [{"name": name} for name in dict.fromkeys(named) if name]
