@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.playvirt.core.plugins.module_utils.api import (
+    errors,
     launcher_paths,
     names,
     persistent_volume_claims,
@@ -52,9 +53,21 @@ def working_mounts() -> list[dict[str, Any]]:
     return [{"name": name, "mountPath": path} for name, path in _WORKING]
 
 
+#: what every container has in /dev, or gets of the node's device plugins
+_TAKEN_DEVICES = frozenset(
+    ["console", "core", "fd", "full", "fuse", "kvm", "mqueue", "net", "null", "ptmx", "pts", "random", "shm", "stderr", "stdin", "stdout", "tty", "urandom", "vhost-net", "zero"]
+)
+
+
 def _claim(vmi: Mapping[str, Any], use: persistent_volume_claims.Use, name: str) -> PodVolume:
     """A file system is mounted; a block device appears in /dev, where the claim itself has to say that it is only read."""
     block = persistent_volume_claims.is_block(vmi, use.volume)
+    if block and use.volume in _TAKEN_DEVICES:
+        field = f"spec.volumes[{use.volume}].name"
+        raise errors.InvalidObject(
+            f"{field}: the block device of claim {use.claim} cannot be called /dev/{use.volume} in the pod; give the volume another name",
+            field=field,
+        )
     only_read = {"readOnly": True} if block and use.read_only else {}
     return PodVolume(
         name=name,
@@ -130,7 +143,7 @@ def _pod_volumes(vmi: Mapping[str, Any]) -> Iterator[PodVolume]:
 
 
 def disk_volumes(vmi: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The pod's volumes behind the VMI's."""
+    """The pod's volumes behind the VMI's. Raises InvalidObject for one that cannot be in a pod."""
     return [{"name": volume.name, **volume.source} for volume in _pod_volumes(vmi)]
 
 

@@ -184,6 +184,17 @@ def test_block_claim_is_a_device_of_the_pod(cluster: fake.Cluster) -> None:
     assert "filesystemOverhead" not in _info(vmi)
 
 
+def test_block_claim_that_would_hide_a_device_of_the_pod(cluster: fake.Cluster) -> None:
+    vmi = _vmi({"name": "null", "persistentVolumeClaim": {"claimName": "data"}})
+    cluster.put(_claim(mode="Block"))
+    assert _decide(cluster, vmi).steps == {}
+    assert _told(vmi, "Synchronized") == (
+        "False",
+        "FailedCreate",
+        "spec.volumes[null].name: the block device of claim data cannot be called /dev/null in the pod; give the volume another name",
+    )
+
+
 def test_status_tells_targets_and_sizes(cluster: fake.Cluster) -> None:
     """The node adds what it knows, and keeps what is known of the claim."""
     vmi = _vmi(
