@@ -55,7 +55,10 @@ def working_mounts() -> list[dict[str, Any]]:
 
 #: what every container has in /dev, or gets of the node's device plugins
 _TAKEN_DEVICES = frozenset(
-    ["console", "core", "fd", "full", "fuse", "kvm", "mqueue", "net", "null", "ptmx", "pts", "random", "shm", "stderr", "stdin", "stdout", "tty", "urandom", "vhost-net", "zero"]
+    (
+        *("console", "core", "fd", "full", "mqueue", "null", "ptmx", "pts", "random", "shm"),
+        *("stderr", "stdin", "stdout", "tty", "urandom", "zero", "fuse", "kvm", "net", "vhost-net"),
+    )
 )
 
 
