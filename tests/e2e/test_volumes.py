@@ -150,6 +150,36 @@ def test_ephemeral_volume_over_an_empty_claim(namespace: namespaces.Namespace) -
     )
 
 
+def test_image_that_was_copied(namespace: namespaces.Namespace) -> None:
+    """An image that is on the claim already is kept; one in a format that the guest could not read is refused until it is replaced."""
+    namespace.create(machines.claim("data"))
+    filler = machines.client_pod("filler")
+    filler["spec"]["securityContext"] = {"runAsUser": 107, "runAsGroup": 107, "fsGroup": 107}
+    filler["spec"]["volumes"] = [{"name": "data", **CLAIM}]
+    filler["spec"]["containers"][0]["volumeMounts"] = [{"name": "data", "mountPath": "/data"}]
+    namespace.create(filler)
+    namespace.kubectl("wait", "--for=condition=Ready", "pod/filler", "--timeout=180s")
+
+    def copy(start: str) -> None:
+        """A disk.img of 1 MiB that begins with this."""
+        script = f"printf '{start}' | dd of=/data/disk.img bs=1M conv=sync"
+        namespace.kubectl("exec", "filler", "--", "sh", "-c", script)
+
+    copy("QFI\\373")
+    namespace.apply(machines.with_disk(machines.instance(NAME), "data", CLAIM))
+    wait_for_message(
+        namespace,
+        "Make the guest's disks: volume data: claim data: disk.img is a qcow2 image, and the guest would see it as it is; "
+        "turn it into a raw one (qemu-img convert -O raw)",
+    )
+    copy("copied")
+    namespace.wait_running(NAME)
+    assert read(namespace) == "copied"
+    with namespace.console(NAME) as console:
+        console.log_in("root", "playvirt")
+        assert console.run("cat /sys/block/vdb/size") == "2048"
+
+
 def test_claim_that_comes_late(namespace: namespaces.Namespace) -> None:
     """Without its claim a machine is ErrorPvcNotFound; with it, it starts by itself."""
     namespace.apply(machines.with_disk(machines.machine(NAME), "data", CLAIM))

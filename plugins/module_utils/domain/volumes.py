@@ -74,7 +74,8 @@ def claim_bytes(info: Mapping[str, Any], *, field: str) -> int:
 
     `info` is a persistentVolumeClaimInfo. Raises InvalidObject naming `field` where it tells no size, or one too small.
     """
-    known = [sizes["storage"] for sizes in (info.get("capacity"), info.get("requests")) if (sizes or {}).get("storage")]
+    told = ((info.get(kind) or {}).get("storage") for kind in ("capacity", "requests"))
+    known = [size for size in told if size is not None]
     if not known:
         raise errors.InvalidObject(
             f"{field}: nothing is known of the size of the claim yet; the status of the instance has it once the claim is bound",
