@@ -187,6 +187,8 @@ def test_claim_that_comes_late(namespace: namespaces.Namespace) -> None:
     told = clusters.condition(namespace.instance(NAME), "Synchronized")
     assert told["reason"] == "FailedPvcNotFound"
     assert namespace.launcher(NAME) is None
+    reasons = [event["reason"] for event in namespace.find_all("Event") if event["involvedObject"]["name"] == NAME]
+    assert "FailedPvcNotFound" in reasons
 
     def status() -> str:
         machine = namespace.find("VirtualMachine", NAME) or {}

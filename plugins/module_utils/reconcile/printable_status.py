@@ -32,6 +32,8 @@ def of(vm: Mapping[str, Any], vmi: Mapping[str, Any] | None, status: Mapping[str
     scheduled = conditions.get(listed, names.POD_SCHEDULED)
     if scheduled is not None and scheduled.get("status") == "False" and scheduled.get("reason") == "Unschedulable":
         return "ErrorUnschedulable"
+    if phase in _STARTING and volume_status.waits_for_binding(state):
+        return "WaitingForVolumeBinding"
     if synchronized.get("status") == "False" and synchronized.get("reason") in ("ErrImagePull", "ImagePullBackOff"):
         return str(synchronized["reason"])
     if phase in _STARTING:

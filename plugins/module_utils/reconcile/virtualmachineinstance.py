@@ -20,7 +20,7 @@ from ansible_collections.playvirt.core.plugins.module_utils.reconcile import (
     volume_status,
 )
 
-STEPS = ("add_finalizer", "create_pod", "check_pod", "hand_over", "delete_pod", "remove_finalizer")
+STEPS = ("add_finalizer", "tell_problem", "create_pod", "check_pod", "hand_over", "delete_pod", "remove_finalizer")
 
 #: how long a pod may be missing from view before the instance counts as lost
 POD_MISSING_SECONDS = 5
@@ -71,7 +71,10 @@ def _not_created(vmi: Mapping[str, Any], problem: pod_state.Problem, now: str) -
     if problem.reason == volume_status.PVC_NOT_FOUND:
         unscheduled = pod_state.Problem(reason="Unschedulable", message=problem.message)
         status["conditions"] = conditions.put(status["conditions"], _unscheduled(unscheduled), now=now)
-    return plan.Plan(status=instance_status.changed(vmi, instance_status.in_phase(status, names.PENDING, now=now)))
+    changed = instance_status.changed(vmi, instance_status.in_phase(status, names.PENDING, now=now))
+    if changed is None:
+        return plan.Plan()
+    return plan.Plan(steps={"tell_problem": {"reason": problem.reason, "message": problem.message}}, status=changed)
 
 
 def _unscheduled(problem: pod_state.Problem) -> dict[str, Any]:

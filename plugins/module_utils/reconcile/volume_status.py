@@ -87,6 +87,12 @@ def with_claims(status: Mapping[str, Any], vmi: Mapping[str, Any], claims: Claim
     return _with_entries(status, entries)
 
 
+def waits_for_binding(status: Mapping[str, Any]) -> bool:
+    """Whether a claim has no volume yet: only a bound one has a capacity."""
+    infos = (entry.get("persistentVolumeClaimInfo") for entry in status.get("volumeStatus") or [])
+    return any(info is not None and not info.get("capacity") for info in infos)
+
+
 def with_targets(status: Mapping[str, Any], vmi: Mapping[str, Any]) -> instance_status.Status:
     """The status with the device names in the domain, and the sizes that the VMI itself tells.
 

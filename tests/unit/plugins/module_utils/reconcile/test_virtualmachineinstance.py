@@ -75,7 +75,7 @@ def test_without_memory_nothing_is_created_and_the_status_says_why(cluster: fake
     vmi = _vmi()
     vmi["spec"]["domain"]["memory"] = {}
     refused = _decide(cluster, vmi)
-    assert not refused.steps
+    assert list(refused.steps) == ["tell_problem"]
     (condition,) = refused.status["conditions"]
     assert condition["type"] == "Synchronized"
     assert "spec.domain.memory.guest" in condition["message"]

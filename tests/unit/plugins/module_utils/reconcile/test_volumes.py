@@ -80,7 +80,7 @@ def _info(vmi: dict[str, Any]) -> dict[str, Any]:
 
 def test_missing_claim_is_told_and_found_when_it_comes(cluster: fake.Cluster) -> None:
     vmi = _vmi(DATA)
-    assert _decide(cluster, vmi).steps == {}
+    assert _decide(cluster, vmi).steps == {"tell_problem": {"reason": "FailedPvcNotFound", "message": MISSING}}
     assert vmi["status"]["phase"] == "Pending"
     assert _told(vmi, "Synchronized") == ("False", "FailedPvcNotFound", MISSING)
     assert _told(vmi, "PodScheduled") == ("False", "Unschedulable", MISSING)
@@ -97,7 +97,7 @@ def test_missing_claim_is_told_and_found_when_it_comes(cluster: fake.Cluster) ->
 def test_claim_without_its_volume(cluster: fake.Cluster) -> None:
     vmi = _vmi(DATA)
     cluster.put(_claim(phase="Lost"))
-    assert _decide(cluster, vmi).steps == {}
+    assert list(_decide(cluster, vmi).steps) == ["tell_problem"]
     lost = "failed to render launch manifest: PVC data has lost its PersistentVolume; restore that, or make the claim again"
     assert _told(vmi, "Synchronized") == ("False", "FailedCreate", lost)
 
@@ -115,10 +115,12 @@ def test_claim_that_waits_for_its_first_consumer_gets_one(cluster: fake.Cluster)
         "requests": {"storage": "1Gi"},
         "filesystemOverhead": "0.055",
     }
+    assert printable_status.of({"metadata": {}, "spec": {}}, vmi, {}) == "WaitingForVolumeBinding"
     cluster.put(pod)
     claim["status"] = {"phase": "Bound", "capacity": {"storage": "2Gi"}}
     assert not _decide(cluster, vmi).steps
     assert _info(vmi)["capacity"] == {"storage": "2Gi"}
+    assert printable_status.of({"metadata": {}, "spec": {}}, vmi, {}) == "Starting"
 
 
 def test_what_was_known_of_a_claim_stays_when_it_goes(cluster: fake.Cluster) -> None:
@@ -187,7 +189,7 @@ def test_block_claim_is_a_device_of_the_pod(cluster: fake.Cluster) -> None:
 def test_block_claim_that_would_hide_a_device_of_the_pod(cluster: fake.Cluster) -> None:
     vmi = _vmi({"name": "null", "persistentVolumeClaim": {"claimName": "data"}})
     cluster.put(_claim(mode="Block"))
-    assert _decide(cluster, vmi).steps == {}
+    assert list(_decide(cluster, vmi).steps) == ["tell_problem"]
     assert _told(vmi, "Synchronized") == (
         "False",
         "FailedCreate",
