@@ -196,8 +196,10 @@ def test_claim_that_comes_late(namespace: namespaces.Namespace) -> None:
 
     namespace.wait_for("status ErrorPvcNotFound", 120, lambda: status() == "ErrorPvcNotFound")
     namespace.create(machines.claim("data"))
-    running = namespace.wait_running(NAME)
-    assert clusters.condition(running, "Synchronized") == {}
+    namespace.wait_running(NAME)
+    namespace.wait_for(
+        "no complaint is left", 120, lambda: not clusters.condition(namespace.instance(NAME), "Synchronized")
+    )
 
 
 def test_user_data_of_a_secret_that_comes_late(namespace: namespaces.Namespace) -> None:

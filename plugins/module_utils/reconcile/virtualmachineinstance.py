@@ -22,6 +22,8 @@ from ansible_collections.playvirt.core.plugins.module_utils.reconcile import (
 
 STEPS = ("add_finalizer", "tell_problem", "create_pod", "check_pod", "hand_over", "delete_pod", "remove_finalizer")
 
+#: reasons for which there is no pod; once there is one they are past
+_WITHOUT_POD = (volume_status.PVC_NOT_FOUND, "FailedCreate")
 #: how long a pod may be missing from view before the instance counts as lost
 POD_MISSING_SECONDS = 5
 #: how long after the guest's grace period virt-controller waits for virt-handler before it deletes the pod itself
@@ -95,8 +97,6 @@ def _plan_creation(vmi: Mapping[str, Any], observed: Mapping[str, Any], now: str
         return _not_created(vmi, pod_state.Problem(reason="FailedCreate", message=str(error)), now)
     steps["create_pod"] = {"pod": pod}
     status = instance_status.in_phase(_mirror(vmi, pod, observed, now), names.SCHEDULING, now=now)
-    if conditions.get(status.get("conditions"), names.SYNCHRONIZED):
-        status["conditions"] = conditions.remove(status.get("conditions"), names.SYNCHRONIZED)
     return plan.Plan(steps=plan.steps_in_order(STEPS, steps), status=status)
 
 
@@ -127,6 +127,9 @@ def _mirror(vmi: Mapping[str, Any], pod: Mapping[str, Any], observed: Mapping[st
         status["conditions"] = conditions.put(listed, _unscheduled(problem), now=now)
     elif conditions.get(listed, names.POD_SCHEDULED):
         status["conditions"] = conditions.remove(listed, names.POD_SCHEDULED)
+    told = conditions.get(status.get("conditions"), names.SYNCHRONIZED)
+    if told is not None and told.get("reason") in _WITHOUT_POD:
+        status["conditions"] = conditions.remove(status.get("conditions"), names.SYNCHRONIZED)
     return status
 
 
