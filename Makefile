@@ -6,6 +6,7 @@ SHELL := bash
 .DEFAULT_GOAL := help
 
 NODES ?= 1
+BLOCK_VOLUMES ?= 0
 BENCH ?=
 STATE := $(abspath .cluster)
 VENV := $(abspath .venv)
@@ -38,8 +39,8 @@ $(INSTALLED):
 install: $(INSTALLED) ## install the development environment into .venv
 
 .PHONY: cluster
-cluster: $(INSTALLED) ## start the embedded cluster (NODES=n)
-	@$(PLAY) playvirt.core.cluster -e embedded_cluster_nodes=$(NODES) -e embedded_cluster_state_directory=$(STATE)
+cluster: $(INSTALLED) ## start the embedded cluster (NODES=n, BLOCK_VOLUMES=n)
+	@$(PLAY) playvirt.core.cluster -e embedded_cluster_nodes=$(NODES) -e embedded_cluster_block_volumes=$(BLOCK_VOLUMES) -e embedded_cluster_state_directory=$(STATE)
 
 .PHONY: cluster-down
 cluster-down: $(INSTALLED) ## remove the embedded cluster and everything it made
@@ -97,12 +98,12 @@ molecule: $(INSTALLED) ## run one molecule scenario per role
 
 .PHONY: test
 test: check molecule ## check, integration, one end-to-end story per part, on the embedded cluster
-	@$(MAKE) --no-print-directory cluster images install-playvirt CLUSTER=
+	@$(MAKE) --no-print-directory cluster images install-playvirt CLUSTER= BLOCK_VOLUMES=2
 	pytest -q tests/integration tests/e2e -m "not full"
 
 .PHONY: test-full
 test-full: check molecule ## the full matrices and failure cases, on three nodes
-	@$(MAKE) --no-print-directory cluster NODES=3 CLUSTER=
+	@$(MAKE) --no-print-directory cluster NODES=3 CLUSTER= BLOCK_VOLUMES=2
 	@$(MAKE) --no-print-directory images install-playvirt CLUSTER=
 	pytest -q tests/unit -m full
 	pytest -q tests/integration tests/e2e

@@ -25,6 +25,7 @@ COMMAND_SECONDS: Mapping[str, float] = {
     "get_statistics": 4.0,
     "make_disks": 55.0,
     "make_cloud_init": 30.0,
+    "make_iso_images": 30.0,
     "serve_dhcp": 15.0,
 }
 #: what a guest tells of itself is looked at once in so long, whatever else it has told meanwhile: each look may be a write of the status

@@ -43,6 +43,17 @@ class Arguments:
             raise self.wrong(name, f"{value} is not between {least} and {most}")
         return value
 
+    def optional_number(self, name: str, *, least: int, most: int) -> int | None:
+        """A whole number in a range, or None when it is missing or null."""
+        return None if self._values.get(name) is None else self.number(name, least=least, most=most)
+
+    def flag(self, name: str) -> bool:
+        """A boolean; false when it is missing or null."""
+        value = self._values.get(name)
+        if value is not None and not isinstance(value, bool):
+            raise self.wrong(name, f"expected a boolean, got {_kind(value)}")
+        return bool(value)
+
     def optional_texts(self, name: str) -> tuple[str, ...] | None:
         """A list of texts, or None when it is missing or null."""
         value = self._values.get(name)

@@ -10,11 +10,18 @@ import asyncio
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
-from ansible_collections.playvirt.core.images.virt_launcher import arguments, children, cloud_init, dhcp_server, disks
+from ansible_collections.playvirt.core.images.virt_launcher import (
+    arguments,
+    children,
+    cloud_init,
+    dhcp_server,
+    disks,
+    iso_images,
+)
 from ansible_collections.playvirt.core.plugins.module_utils.api import errors
 from ansible_collections.playvirt.core.plugins.module_utils.hypervisor import statistics
 
-NAMES = ("get_statistics", "make_cloud_init", "make_disks", "serve_dhcp")
+NAMES = ("get_statistics", "make_cloud_init", "make_disks", "make_iso_images", "serve_dhcp")
 STATISTICS_SECONDS = 2.0
 
 
@@ -45,6 +52,8 @@ class Commands:
                 return await self._disks.make_disks(given)
             case "make_cloud_init":
                 return await asyncio.to_thread(cloud_init.make_cloud_init, given)
+            case "make_iso_images":
+                return await asyncio.to_thread(iso_images.make_iso_images, given)
             case "serve_dhcp":
                 return await self._dhcp.serve_dhcp(given)
         raise errors.UnsupportedFeature(f"no command {name!r}; this launcher knows {', '.join(NAMES)}")

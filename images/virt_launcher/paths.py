@@ -1,4 +1,4 @@
-"""Where things are inside a launcher pod. Constants only; the pod's volumes are mounted at the first five.
+"""Where things are inside a launcher pod. Constants only; the pod's volumes are mounted at the first four and below them.
 
 Called by every file of this package. Nothing is imported here: this file is read before libvirtd is started.
 """
@@ -16,6 +16,18 @@ EPHEMERAL_DISKS = "/var/run/kubevirt-ephemeral-disks"
 
 CONTAINER_DISKS = "/var/run/kubevirt/container-disks"
 """Read-only: one image volume per containerDisk, `disk_<index>`."""
+
+VOLUMES = PRIVATE + "/vmi-disks"
+"""Writable or not as the volume is: a directory per claim with a file system or host disk, named like the volume."""
+
+CONTENTS = PRIVATE + "/volume-contents"
+"""Read-only: a directory per ConfigMap, Secret, service account or downward API volume, named like it."""
+
+CLOUD_INIT = PRIVATE + "/cloud-init"
+"""Read-only: the Secrets with cloud-init's data, by volume and part."""
+
+DEVICES = "/dev"
+"""Block devices of claims, named like their volumes."""
 
 NODE = "/var/run/playvirt"
 """Read-only, from the node's device plugin: the handler's socket and libvirt's capability cache."""

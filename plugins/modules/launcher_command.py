@@ -37,11 +37,13 @@ options:
   command:
     description:
       - What the launcher should do.
-      - V(make_disks) makes the disk images of the virtual machine (overlays over container disks, empty disks).
+      - V(make_disks) makes the disks of the virtual machine that are missing (overlays over container disks and over claims, empty disks, images on
+        claims and on the node), and checks those that are there.
       - V(make_cloud_init) makes the image with the cloud-init files.
+      - V(make_iso_images) makes images of directories in the pod, such as of a mounted ConfigMap or Secret.
       - V(serve_dhcp) answers the DHCP requests of the guest.
     type: str
-    choices: [make_disks, make_cloud_init, serve_dhcp]
+    choices: [make_disks, make_cloud_init, make_iso_images, serve_dhcp]
     required: true
   arguments:
     description: The arguments of the command, as the launcher takes them.
@@ -104,7 +106,11 @@ from ansible_collections.playvirt.core.plugins.module_utils.k8s import gateway
 
 ARGUMENT_SPEC: dict[str, Any] = {
     "pod_uid": {"type": "str", "required": True},
-    "command": {"type": "str", "choices": ["make_disks", "make_cloud_init", "serve_dhcp"], "required": True},
+    "command": {
+        "type": "str",
+        "choices": ["make_disks", "make_cloud_init", "make_iso_images", "serve_dhcp"],
+        "required": True,
+    },
     "arguments": {"type": "dict", "default": {}, "no_log": False},
     "secret_arguments": {"type": "dict", "default": {}, "no_log": True},
 }

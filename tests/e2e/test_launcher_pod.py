@@ -96,7 +96,8 @@ class Launcher:
         assert made["disks"][0]["backing"].startswith("/var/run/kubevirt/container-disks/disk_0/disk/")
         files = {"meta-data": f"instance-id: one\nlocal-hostname: {self.name}\n", "user-data": "#cloud-config\n"}
         path = "/var/run/kubevirt-ephemeral-disks/cloud-init-data/noCloud.iso"
-        assert self.command("make_cloud_init", path=path, label="cidata", files=files)["bytes"] == 1 << 20
+        image = {"path": path, "label": "cidata", "files": files, "files_base64": {}, "secrets": []}
+        assert self.command("make_cloud_init", volume="cloudinit", **image)["bytes"] == 1 << 20
         lease = {"server": "10.0.2.1", "client": "10.0.2.2", "prefix": 24, "mac": "52:54:00:a1:b2:c3", "mtu": 1450}
         self.command("serve_dhcp", interface="k6t-eth0", **lease, dns=None, search=None, hostname=self.name)
         xml = render("launcher-domain.xml", name=self.name, uid=self.uid)

@@ -10,8 +10,8 @@ import pathlib
 
 import pytest
 import yaml
-from ansible_collections.playvirt.core.plugins.module_utils.domain import convert, disks, interfaces
-from ansible_collections.playvirt.core.plugins.module_utils.pod import launcher, volumes
+from ansible_collections.playvirt.core.plugins.module_utils.domain import convert, interfaces, iso_images, volumes
+from ansible_collections.playvirt.core.plugins.module_utils.pod import launcher
 
 GOLDEN = pathlib.Path(__file__).parents[1] / "golden"
 CASES = sorted(path.name for path in GOLDEN.iterdir() if path.is_dir())
@@ -19,10 +19,10 @@ INSTALLATION = launcher.Installation(launcher_image="playvirt.io/virt-launcher:t
 
 
 def _rendered(vmi: dict) -> dict[str, str]:
-    directories = {v["name"]: volumes.container_disk_directory(i) for i, v in enumerate(vmi["spec"]["volumes"])}
     files = {
-        "disks": disks.files_to_make(vmi, directories),
-        "cloud_init": disks.cloud_init(vmi),
+        "disks": volumes.disks_to_make(vmi),
+        "cloud_init": iso_images.cloud_init(vmi),
+        "iso_images": iso_images.contents(vmi),
         "network": interfaces.masquerade(vmi),
     }
     return {

@@ -28,6 +28,7 @@ _WITHOUT_PLANNER = (
     *("watchDependentsStatusChanges", "watchClusterScopedResources"),
 )
 _RELATED = frozenset({"group", "version", "kind", "labelSelector", "fieldSelector", "namespace", "owner", "drop"})
+_SAME_NAMESPACE = "sameNamespace"
 _FINALIZER = frozenset({"name", "role", "playbook", "vars"})
 ENGINES = ("inline", "fork", "subprocess")
 
@@ -167,7 +168,7 @@ def related(entry: Mapping[str, Any], key: str, namespaces: tuple[str, ...]) -> 
     found: list[cache.Source] = []
     for position, one in enumerate(entry.get(key) or []):
         for name in one:
-            if name not in _RELATED:
+            if name not in _RELATED and (key, name) != ("reads", _SAME_NAMESPACE):
                 raise ValueError(f"{key}[{position}]: '{name}' is not a key of it")
         if one.get("owner", True) is not True:
             raise ValueError(f"{key}[{position}]: 'owner: false' is not supported; use `reads`")
@@ -179,6 +180,18 @@ def related(entry: Mapping[str, Any], key: str, namespaces: tuple[str, ...]) -> 
         field_selector = _filled(one.get("fieldSelector"), "fieldSelector")
         found += _sources(one, namespaces, label_selector=selector, field_selector=field_selector)
     return tuple(found)
+
+
+def local_reads(entry: Mapping[str, Any], namespaces: tuple[str, ...]) -> frozenset[cache.Source]:
+    """What of `reads` concerns only the watched objects of its own namespace."""
+    found = []
+    for position, one in enumerate(entry.get("reads") or []):
+        local = one.get(_SAME_NAMESPACE, False)
+        if not isinstance(local, bool):
+            raise ValueError(f"reads[{position}]: '{_SAME_NAMESPACE}: {local}' is neither true nor false")
+        if local:
+            found.append(one)
+    return frozenset(related({"reads": found}, "reads", namespaces))
 
 
 def expand(text: str, environment: Mapping[str, str]) -> str:

@@ -55,6 +55,7 @@ class Watch:
     finalizer: Finalizer | None = None
     dependents: tuple[cache.Source, ...] = ()
     reads: tuple[cache.Source, ...] = ()
+    local_reads: frozenset[cache.Source] = frozenset()
     variables: Mapping[str, Any] = field(default_factory=dict)
     snake_case: bool = False
     manage_status: bool = False
@@ -162,6 +163,7 @@ def _watch(entry: Any, environment: Mapping[str, str], defaults: Defaults) -> Wa
         finalizer=_finalizer(entry, content, environment, defaults),
         dependents=watch_keys.related(entry, "dependents", defaults.namespaces),
         reads=watch_keys.related(entry, "reads", defaults.namespaces),
+        local_reads=watch_keys.local_reads(entry, defaults.namespaces),
         variables={**watch_keys.variables(entry), **defaults.variables},
         snake_case=flag(entry, "snakeCaseParameters", default=True),
         manage_status=flag(entry, "manageStatus", default=True),

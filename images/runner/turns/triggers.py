@@ -120,9 +120,11 @@ class Triggers:
 
     def _read(self, index: int, watch: watches.Watch, change: cache.Change) -> Iterator[Trigger]:
         reason = f"{change.kind[1]} {change.key[1]} changed"
+        local = change.sources.isdisjoint(set(watch.reads) - watch.local_reads)
         for source in watch.primary:
             for key in self._cache.keys_covered_by(source):
-                yield Trigger(key=ObjectKey(index, *key), reason=reason, priority=watch.priority)
+                if not local or key[0] == change.key[0]:
+                    yield Trigger(key=ObjectKey(index, *key), reason=reason, priority=watch.priority)
 
 
 def _annotations(obj: Mapping[str, Any]) -> Any:

@@ -21,7 +21,7 @@ class All:
 
 @dataclass(frozen=True)
 class Only:
-    """The field is acted on where it has one of these values."""
+    """The field is acted on where it has one of these values; of a list, each entry."""
 
     values: tuple[str | bool, ...]
 
@@ -38,7 +38,15 @@ ALL = All()
 #: a switch that is off by default: saying so asks for what is there anyway
 OFF, ON = Only((False,)), Only((True,))
 
-_CLOUD_INIT = {"userData": ALL, "userDataBase64": ALL, "networkData": ALL, "networkDataBase64": ALL}
+_CLOUD_INIT = {
+    "userData": ALL,
+    "userDataBase64": ALL,
+    "secretRef": ALL,
+    "networkData": ALL,
+    "networkDataBase64": ALL,
+    "networkDataSecretRef": ALL,
+}
+_CLAIM = {"claimName": ALL, "readOnly": ALL}
 
 _DISK = {
     "name": ALL,
@@ -97,9 +105,20 @@ _DOMAIN: Mapping[str, Any] = {
 
 _VOLUME = {
     "name": ALL,
-    "containerDisk": {"image": ALL, "path": ALL, "imagePullPolicy": ALL},
+    "containerDisk": {"image": ALL, "path": ALL, "imagePullPolicy": ALL, "imagePullSecret": ALL},
     "cloudInitNoCloud": _CLOUD_INIT,
+    "cloudInitConfigDrive": _CLOUD_INIT,
     "emptyDisk": {"capacity": ALL},
+    "persistentVolumeClaim": {**_CLAIM, "hotpluggable": OFF},
+    "ephemeral": {"persistentVolumeClaim": _CLAIM},
+    "hostDisk": ALL,
+    "configMap": ALL,
+    "secret": ALL,
+    "serviceAccount": ALL,
+    "downwardAPI": {
+        "fields": {"path": ALL, "fieldRef": ALL, "resourceFieldRef": ALL},
+        "volumeLabel": ALL,
+    },
 }
 
 _INSTANCE = {
@@ -149,7 +168,12 @@ _KUBEVIRT = {
         "additionalGuestMemoryOverheadRatio": ALL,
         "additions": ALL,
         "admission": {"siteRules": ALL},
-        "developerConfiguration": {"cpuAllocationRatio": ALL, "memoryOvercommit": ALL, "useEmulation": ALL},
+        "developerConfiguration": {
+            "cpuAllocationRatio": ALL,
+            "featureGates": Only(("HostDisk",)),
+            "memoryOvercommit": ALL,
+            "useEmulation": ALL,
+        },
     },
 }
 
@@ -214,12 +238,7 @@ def _is_set(name: str, value: Any) -> bool:
 def _unsupported(node: Any, value: Any, path: str) -> Iterator[Cause]:
     if value is None or node is ALL:
         return
-    if isinstance(node, Only):
-        if not isinstance(value, (str, bool)) or value not in node.values:
-            told = ", ".join(str(allowed).lower() if isinstance(allowed, bool) else allowed for allowed in node.values)
-            shown = str(value).lower() if isinstance(value, bool) else value
-            yield Cause(path, f"{path} '{shown}' is not supported by playvirt yet; supported: {told}", NOT_SUPPORTED)
-    elif isinstance(value, list):
+    if isinstance(value, list):
         entries, count = (node.entries, node.count) if isinstance(node, First) else (node, len(value))
         for index, entry in enumerate(value):
             if index < count:
@@ -227,6 +246,11 @@ def _unsupported(node: Any, value: Any, path: str) -> Iterator[Cause]:
             else:
                 more = f"{path}[{index}] is not supported by playvirt yet; supported: {count} of {path}"
                 yield Cause(f"{path}[{index}]", more, NOT_SUPPORTED)
+    elif isinstance(node, Only):
+        if not isinstance(value, (str, bool)) or value not in node.values:
+            told = ", ".join(str(allowed).lower() if isinstance(allowed, bool) else allowed for allowed in node.values)
+            shown = str(value).lower() if isinstance(value, bool) else value
+            yield Cause(path, f"{path} '{shown}' is not supported by playvirt yet; supported: {told}", NOT_SUPPORTED)
     elif isinstance(value, Mapping) and isinstance(node, Mapping):
         for name, below in value.items():
             if name in node:

@@ -46,7 +46,7 @@ def election_rules(lease: str) -> list[Rule]:
 
 
 def controller_rules() -> list[Rule]:
-    """virt-controller, in every namespace: machines and instances with their status, launcher pods and their readiness gate, Events."""
+    """virt-controller, in every namespace: machines and instances with their status, launcher pods with their readiness gate, claims to read, Events."""
     group, machines, instances = "kubevirt.io", "virtualmachines", "virtualmachineinstances"
     return [
         rule(group, [machines], [*READ, "patch", "update"]),
@@ -57,6 +57,7 @@ def controller_rules() -> list[Rule]:
         rule("", ["pods"], [*READ, "create", "delete"]),
         rule("", ["pods/status"], ["update"]),
         _VARIABLES,
+        rule("", ["persistentvolumeclaims"], READ),
         rule("", ["events"], ["create", "patch"]),
     ]
 

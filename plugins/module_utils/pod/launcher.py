@@ -45,7 +45,7 @@ def _security_context() -> dict[str, Any]:
 
 
 def _compute(vmi: Mapping[str, Any], installation: Installation) -> dict[str, Any]:
-    meta = metadata.meta(vmi)
+    meta, devices = metadata.meta(vmi), volumes.disk_devices(vmi)
     return {
         "name": "compute",
         "image": installation.launcher_image,
@@ -67,7 +67,8 @@ def _compute(vmi: Mapping[str, Any], installation: Installation) -> dict[str, An
         "securityContext": _security_context(),
         **probes.render(vmi),
         "terminationMessagePolicy": "FallbackToLogsOnError",
-        "volumeMounts": [*volumes.working_mounts(), *volumes.disk_mounts(vmi["spec"])],
+        "volumeMounts": [*volumes.working_mounts(), *volumes.disk_mounts(vmi)],
+        **({"volumeDevices": devices} if devices else {}),
     }
 
 
@@ -121,8 +122,12 @@ def render_launcher_pod(vmi: Mapping[str, Any], installation: Installation) -> d
             _compute(vmi, installation),
             *([_console_log(vmi, installation)] if console else []),
         ],
-        "volumes": [*volumes.working_volumes(), *volumes.disk_volumes(spec)],
+        "volumes": [*volumes.working_volumes(), *volumes.disk_volumes(vmi)],
     }
+    if secrets := volumes.pull_secrets(spec):
+        pod_spec["imagePullSecrets"] = secrets
+    if account := volumes.service_account(spec):
+        pod_spec["serviceAccountName"] = account
     if spec.get("subdomain"):
         pod_spec["subdomain"] = spec["subdomain"]
     return {

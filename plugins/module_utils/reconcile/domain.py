@@ -9,8 +9,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible_collections.playvirt.core.plugins.module_utils.api import conditions, errors, kubevirt, metadata, names
-from ansible_collections.playvirt.core.plugins.module_utils.domain import additions, compute, convert, disks, interfaces
-from ansible_collections.playvirt.core.plugins.module_utils.pod import launcher, volumes
+from ansible_collections.playvirt.core.plugins.module_utils.domain import (
+    additions,
+    compute,
+    convert,
+    interfaces,
+    iso_images,
+    volumes,
+)
+from ansible_collections.playvirt.core.plugins.module_utils.pod import launcher
 from ansible_collections.playvirt.core.plugins.module_utils.reconcile import (
     guest_status,
     installation,
@@ -18,12 +25,14 @@ from ansible_collections.playvirt.core.plugins.module_utils.reconcile import (
     migratability,
     plan,
     reading,
+    volume_status,
 )
 
 STEPS = (
     "prepare_network",
     "make_disks",
     "make_cloud_init",
+    "make_iso_images",
     "define",
     "start",
     "resume",
@@ -81,10 +90,6 @@ def _start_steps(vmi: Mapping[str, Any], observed: Mapping[str, Any]) -> dict[st
     """Every step from an empty pod to a running domain; each is safe to repeat."""
     reach = _launcher(observed)
     name = convert.domain_name(vmi)
-    directories = {
-        volume["name"]: volumes.container_disk_directory(index)
-        for index, volume in enumerate(vmi["spec"].get("volumes") or [])
-    }
     xml = convert.convert_domain(vmi, emulation=kubevirt.uses_emulation(observed["kubevirt"]))
     steps: dict[str, Any] = {
         "define": {
@@ -97,10 +102,12 @@ def _start_steps(vmi: Mapping[str, Any], observed: Mapping[str, Any]) -> dict[st
     if network := interfaces.masquerade(vmi):
         hostname = vmi["spec"].get("hostname") or metadata.meta(vmi)["name"]
         steps["prepare_network"] = {**reach, **network, "hostname": hostname}
-    if files := disks.files_to_make(vmi, directories):
-        steps["make_disks"] = {**reach, "disks": files}
-    if cloud_init := disks.cloud_init(vmi):
+    if disks := volumes.disks_to_make(vmi):
+        steps["make_disks"] = {**reach, "disks": disks}
+    if cloud_init := iso_images.cloud_init(vmi):
         steps["make_cloud_init"] = {**reach, **cloud_init}
+    if images := iso_images.contents(vmi):
+        steps["make_iso_images"] = {**reach, "images": images}
     return plan.steps_in_order(STEPS, steps)
 
 
@@ -128,6 +135,7 @@ def _running(
     """The VMI's status while its domain is alive, in that state."""
     pod, emulation = observed["pod"], kubevirt.uses_emulation(observed["kubevirt"])
     status = instance_status.in_phase(vmi.get("status") or {}, names.RUNNING, now=now)
+    status = volume_status.with_targets(status, vmi)
     status["interfaces"] = _interfaces_status(vmi, pod)
     status["machine"] = {"type": (vmi["spec"]["domain"].get("machine") or {}).get("type") or compute.DEFAULT_MACHINE}
     if conditions.get(status.get("conditions"), names.SYNCHRONIZED):

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible_collections.playvirt.core.plugins.module_utils.api import conditions, metadata, names
+from ansible_collections.playvirt.core.plugins.module_utils.reconcile import volume_status
 
 _STARTING = ("", names.PENDING, names.SCHEDULING, names.SCHEDULED)
 
@@ -25,10 +26,14 @@ def of(vm: Mapping[str, Any], vmi: Mapping[str, Any] | None, status: Mapping[str
         return "Stopping"
     if phase == names.RUNNING:
         return "Paused" if conditions.is_true(listed, names.PAUSED) else "Running"
+    synchronized = conditions.get(listed, names.SYNCHRONIZED) or {}
+    if synchronized.get("status") == "False" and synchronized.get("reason") == volume_status.PVC_NOT_FOUND:
+        return "ErrorPvcNotFound"
     scheduled = conditions.get(listed, names.POD_SCHEDULED)
     if scheduled is not None and scheduled.get("status") == "False" and scheduled.get("reason") == "Unschedulable":
         return "ErrorUnschedulable"
-    synchronized = conditions.get(listed, names.SYNCHRONIZED) or {}
+    if phase in _STARTING and volume_status.waits_for_binding(state):
+        return "WaitingForVolumeBinding"
     if synchronized.get("status") == "False" and synchronized.get("reason") in ("ErrImagePull", "ImagePullBackOff"):
         return str(synchronized["reason"])
     if phase in _STARTING:

@@ -17,10 +17,22 @@ from ansible_collections.playvirt.core.plugins.module_utils.reconcile import (
     plan,
     pod_state,
     reading,
+    volume_status,
 )
 
-STEPS = ("add_finalizer", "create_pod", "check_pod", "hand_over", "set_readiness", "delete_pod", "remove_finalizer")
+STEPS = (
+    "add_finalizer",
+    "tell_problem",
+    "create_pod",
+    "check_pod",
+    "hand_over",
+    "set_readiness",
+    "delete_pod",
+    "remove_finalizer",
+)
 
+#: reasons for which there is no pod; once there is one they are past
+_WITHOUT_POD = (volume_status.PVC_NOT_FOUND, "FailedCreate")
 #: how long a pod may be missing from view before the instance counts as lost
 POD_MISSING_SECONDS = 5
 #: how long after the guest's grace period virt-controller waits for virt-handler before it deletes the pod itself
@@ -30,10 +42,11 @@ RETRY_SECONDS = 15
 
 
 def observe(vmi: Mapping[str, Any], reader: reading.Reader) -> dict[str, Any]:
-    """The VMI's pods, the installation, and what the namespace says to its additions."""
+    """The VMI's pods, the claims of its volumes, the installation, and what the namespace says to its additions."""
     meta, kubevirt = metadata.meta(vmi), installation.observe(reader)
     return {
         "pods": reader.list("v1", "Pod", namespace=meta["namespace"], owner_uid=meta["uid"]),
+        "claims": volume_status.observe_claims(vmi, reader),
         "kubevirt": kubevirt,
         "variables": installation.observe_variables(kubevirt, reader, meta["namespace"]),
     }
@@ -66,19 +79,38 @@ def _plan_deletion(vmi: Mapping[str, Any], pod: Mapping[str, Any] | None, now: s
     return plan.Plan(steps={"delete_pod": _reference(pod)})
 
 
+def _not_created(vmi: Mapping[str, Any], problem: pod_state.Problem, now: str) -> plan.Plan:
+    """No pod can be made, and the status tells why; when what it needs comes, the instance is looked at again."""
+    status = instance_status.synchronized(vmi.get("status") or {}, problem.reason, problem.message, now=now)
+    if problem.reason == volume_status.PVC_NOT_FOUND:
+        unscheduled = pod_state.Problem(reason="Unschedulable", message=problem.message)
+        status["conditions"] = conditions.put(status["conditions"], _unscheduled(unscheduled), now=now)
+    changed = instance_status.changed(vmi, instance_status.in_phase(status, names.PENDING, now=now))
+    if changed is None:
+        return plan.Plan(requeue_after=RETRY_SECONDS)
+    told = {"reason": problem.reason, "message": problem.message}
+    return plan.Plan(steps={"tell_problem": told}, status=changed, requeue_after=RETRY_SECONDS)
+
+
+def _unscheduled(problem: pod_state.Problem) -> dict[str, Any]:
+    """Condition PodScheduled=False."""
+    return {"type": names.POD_SCHEDULED, "status": "False", "reason": problem.reason, "message": problem.message}
+
+
 def _plan_creation(vmi: Mapping[str, Any], observed: Mapping[str, Any], now: str) -> plan.Plan:
     steps: dict[str, Any] = {}
     if not metadata.has_finalizer(vmi, names.VMI_FINALIZER):
         steps["add_finalizer"] = {"finalizer": names.VMI_FINALIZER}
+    if (problem := volume_status.claims_problem(observed["claims"])) is not None:
+        return _not_created(vmi, problem, now)
+    status = volume_status.with_claims(vmi.get("status") or {}, vmi, observed["claims"])
     try:
-        pod = launcher.render_launcher_pod(vmi, installation.launcher_of(observed["kubevirt"]))
+        pod = launcher.render_launcher_pod({**vmi, "status": status}, installation.launcher_of(observed["kubevirt"]))
         pod = additions.apply(pod, *installation.additions_for(observed, "launcherPod", vmi))
     except errors.InvalidObject as error:
-        status = instance_status.synchronized(vmi.get("status") or {}, "FailedCreate", str(error), now=now)
-        pending = instance_status.in_phase(status, names.PENDING, now=now)
-        return plan.Plan(status=instance_status.changed(vmi, pending), requeue_after=RETRY_SECONDS)
+        return _not_created(vmi, pod_state.Problem(reason="FailedCreate", message=str(error)), now)
     steps["create_pod"] = {"pod": pod}
-    status = instance_status.in_phase(_mirror(vmi, pod, now), names.SCHEDULING, now=now)
+    status = instance_status.in_phase(_mirror(vmi, pod, observed, now), names.SCHEDULING, now=now)
     return plan.Plan(steps=plan.steps_in_order(STEPS, steps), status=status)
 
 
@@ -93,9 +125,9 @@ def _plan_missing_pod(vmi: Mapping[str, Any], now: str) -> plan.Plan:
     return plan.Plan(status=instance_status.ready(failed, pod_reason="PodNotExists", message=message, now=now))
 
 
-def _mirror(vmi: Mapping[str, Any], pod: Mapping[str, Any], now: str) -> dict[str, Any]:
-    """The VMI's status with what its pod says."""
-    status = dict(vmi.get("status") or {})
+def _mirror(vmi: Mapping[str, Any], pod: Mapping[str, Any], observed: Mapping[str, Any], now: str) -> dict[str, Any]:
+    """The VMI's status with what its pod and its claims say."""
+    status = volume_status.with_claims(vmi.get("status") or {}, vmi, observed["claims"])
     spec, pod_status = pod.get("spec") or {}, pod.get("status") or {}
     if spec.get("nodeName"):
         status["activePods"] = {metadata.meta(pod)["uid"]: spec["nodeName"]}
@@ -106,15 +138,12 @@ def _mirror(vmi: Mapping[str, Any], pod: Mapping[str, Any], now: str) -> dict[st
     problem = pod_state.scheduling_problem(pod)
     listed = status.get("conditions")
     if problem is not None:
-        scheduled = {
-            "type": names.POD_SCHEDULED,
-            "status": "False",
-            "reason": problem.reason,
-            "message": problem.message,
-        }
-        status["conditions"] = conditions.put(listed, scheduled, now=now)
+        status["conditions"] = conditions.put(listed, _unscheduled(problem), now=now)
     elif conditions.get(listed, names.POD_SCHEDULED):
         status["conditions"] = conditions.remove(listed, names.POD_SCHEDULED)
+    told = conditions.get(status.get("conditions"), names.SYNCHRONIZED)
+    if told is not None and told.get("reason") in _WITHOUT_POD:
+        status["conditions"] = conditions.remove(status.get("conditions"), names.SYNCHRONIZED)
     return status
 
 
@@ -159,7 +188,7 @@ def plan_virtualmachineinstance(vmi: Mapping[str, Any], observed: Mapping[str, A
         return plan.Plan()
     if pod is None:
         return _plan_creation(vmi, observed, now) if phase in ("", names.PENDING) else _plan_missing_pod(vmi, now)
-    mirrored = _mirror(vmi, pod, now)
+    mirrored = _mirror(vmi, pod, observed, now)
     if phase in ("", names.PENDING):
         mirrored = instance_status.in_phase(mirrored, names.SCHEDULING, now=now)
     if pod_state.is_finished(pod):

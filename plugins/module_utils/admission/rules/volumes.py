@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -56,11 +57,21 @@ def _sources(volume: Mapping[str, Any], field: str) -> Iterator[Cause]:
         yield Cause(place, problem)
 
 
+def _is_plain_path(path: str) -> bool:
+    """Whether it names a file below a directory from the root on, without detours."""
+    return path.startswith("/") and path.count("/") > 1 and posixpath.normpath(path) == path
+
+
 def _host_disk(volume: Mapping[str, Any], field: str) -> Iterator[Cause]:
     source, place = tree.section(volume, "hostDisk"), tree.path(field, "hostDisk")
     path, kind = tree.path(place, "path"), tree.text(source, "type")
     if not tree.text(source, "path"):
         yield Cause(path, f"{path} is required for hostDisk volume", NOT_FOUND)
+    elif not _is_plain_path(tree.text(source, "path")):
+        problem = (
+            f"{path} '{tree.text(source, 'path')}' is not the absolute path of a file, such as /srv/disks/data.img"
+        )
+        yield Cause(path, problem)
     type_field = tree.path(place, "type")
     if kind not in ("Disk", "DiskOrCreate"):
         problem = f"{type_field} has invalid value '{kind}', allowed are 'Disk' or 'DiskOrCreate'"

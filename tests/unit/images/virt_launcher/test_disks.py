@@ -29,9 +29,13 @@ class QemuImg(children.Children):
 
     async def run(self, argv: Sequence[str], *, timeout_seconds: float, env: Any = None) -> str:
         self.calls.append(list(argv))
-        target = next(word for word in argv if word.endswith(".unfinished"))
+        target = pathlib.Path(next(word for word in argv if word.endswith(".unfinished")))
         backing = argv[argv.index("-b") + 1] if "-b" in argv else ""
-        pathlib.Path(target).write_bytes(header(backing=backing, size=int(argv[-1]) if not backing else 0))
+        if "raw" in argv[argv.index("-f") + 1]:
+            target.touch()
+            os.truncate(target, int(argv[-1]))
+        else:
+            target.write_bytes(header(backing=backing, size=int(argv[-1]) if not backing else 0))
         if self.failing:
             raise errors.CommandFailed("`qemu-img create` ended with code 1: No space left", returncode=1)
         return ""
@@ -44,8 +48,13 @@ class Bench:
         self.images = root / "container-disks"
         self.ephemeral = root / "ephemeral"
         self.qemu_img = QemuImg()
+        self.volumes, self.devices = root / "vmi-disks", root / "dev"
         self.maker = disks.DiskMaker(
-            self.qemu_img, container_disks=str(self.images), ephemeral_disks=str(self.ephemeral)
+            self.qemu_img,
+            container_disks=str(self.images),
+            ephemeral_disks=str(self.ephemeral),
+            volumes=str(self.volumes),
+            devices=str(self.devices),
         )
         self.overlay = self.ephemeral / "disk-data/cd/disk.qcow2"
         self.empty = self.ephemeral / "empty/disk.qcow2"

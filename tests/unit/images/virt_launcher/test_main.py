@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from ansible_collections.playvirt.core.images.virt_launcher import __main__ as program
 from ansible_collections.playvirt.core.images.virt_launcher import console_log, paths
+from ansible_collections.playvirt.core.plugins.module_utils.api import launcher_paths
 
 RUN = ["run", "--namespace", "default", "--name", "one", "--uid", "aa-11"]
 
@@ -52,6 +53,20 @@ def test_console_log_becomes_the_script(monkeypatch: pytest.MonkeyPatch) -> None
             ],
         )
     ]
+
+
+def test_paths_of_volumes_are_those_of_the_pod() -> None:
+    assert launcher_paths.container_disk(0).startswith(paths.CONTAINER_DISKS + "/")
+    assert launcher_paths.directory("a").startswith(paths.VOLUMES + "/")
+    assert launcher_paths.content("a").startswith(paths.CONTENTS + "/")
+    assert launcher_paths.cloud_init("a", "userdata").startswith(paths.CLOUD_INIT + "/")
+    assert launcher_paths.device("a").startswith(paths.DEVICES + "/")
+    for made in (
+        launcher_paths.disk("a"),
+        launcher_paths.iso_image("a"),
+        launcher_paths.cloud_init_image("ns", "a", "noCloud.iso"),
+    ):
+        assert made.startswith(paths.EPHEMERAL_DISKS + "/")
 
 
 def test_paths_of_a_vmi() -> None:

@@ -212,6 +212,14 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"finalizer": {"name": "f", "playbook": "x"}}, "'playbook: x': there is no file"),
     ({"dependents": [{"kind": "Pod"}]}, "dependents[0]: 'version' and 'kind' are needed"),
     ({"dependents": [{"version": "v1", "kind": "Pod", "owner": False}]}, "use `reads`"),
+    (
+        {"dependents": [{"version": "v1", "kind": "Pod", "sameNamespace": True}]},
+        "dependents[0]: 'sameNamespace' is not a key of it",
+    ),
+    (
+        {"reads": [{"version": "v1", "kind": "Pod", "sameNamespace": "yes"}]},
+        "reads[0]: 'sameNamespace: yes' is neither true nor false",
+    ),
     ({"dependents": [{"version": "v1", "kind": "Pod", "node": "a"}]}, "dependents[0]: 'node' is not a key of it"),
 ]
 

@@ -12,6 +12,7 @@ from ansible_collections.playvirt.core.images.runner.watching import cache
 VMIS = cache.Source(api_version="kubevirt.io/v1", kind="VirtualMachineInstance")
 PODS = cache.Source(api_version="v1", kind="Pod", label_selector="kubevirt.io=virt-launcher")
 KUBEVIRTS = cache.Source(api_version="kubevirt.io/v1", kind="KubeVirt")
+CLAIMS = cache.Source(api_version="v1", kind="PersistentVolumeClaim")
 VMI_WATCH = watches.Watch(
     name="vmi",
     api_version="kubevirt.io/v1",
@@ -20,7 +21,8 @@ VMI_WATCH = watches.Watch(
     planner="virtualmachineinstance",
     primary=(VMIS,),
     dependents=(PODS,),
-    reads=(KUBEVIRTS,),
+    reads=(KUBEVIRTS, CLAIMS),
+    local_reads=frozenset({CLAIMS}),
     priority=3,
 )
 
@@ -29,7 +31,7 @@ class Scene:
     """A cache with one watch; collects (name, reason, priority, urgent, gone)."""
 
     def __init__(self, watch: watches.Watch) -> None:
-        self.cache = cache.Cache([VMIS, PODS, KUBEVIRTS])
+        self.cache = cache.Cache([VMIS, PODS, KUBEVIRTS, CLAIMS])
         self._triggers = triggers.Triggers((watch,), self.cache)
         self._found: list[tuple[str, str, int, bool, bool]] = []
         self._version = 10
@@ -130,3 +132,15 @@ def test_a_kind_without_generations_is_told_of_every_change_but_that_of_its_stat
     s.see(VMIS, "a")
     assert s.see(VMIS, "a") == [], "only the resourceVersion is another"
     assert s.see(VMIS, "a", labels={"b": "c"}) == [("a", "spec changed", 3, True, False)]
+
+
+def test_what_is_read_leads_to_every_object_or_to_those_of_its_namespace() -> None:
+    s = Scene(VMI_WATCH)
+    s.see(VMIS, "a", namespace="one")
+    s.see(VMIS, "b", namespace="two")
+    assert [found[:2] for found in s.see(KUBEVIRTS, "kubevirt", namespace="kubevirt")] == [
+        ("a", "KubeVirt kubevirt changed"),
+        ("b", "KubeVirt kubevirt changed"),
+    ]
+    assert s.see(CLAIMS, "data", namespace="two") == [("b", "PersistentVolumeClaim data changed", 3, False, False)]
+    assert s.see(CLAIMS, "data", namespace="three") == []

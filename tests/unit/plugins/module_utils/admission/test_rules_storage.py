@@ -422,6 +422,14 @@ _FIELD = f"{VOLUME}.hostDisk"
     ("source", "field", "message"),
     [
         ({"path": ""}, f"{_FIELD}.path", f"{_FIELD}.path is required for hostDisk volume"),
+        *(
+            (
+                {"path": path},
+                f"{_FIELD}.path",
+                f"{_FIELD}.path '{path}' is not the absolute path of a file, such as /srv/disks/data.img",
+            )
+            for path in ("disk.img", "/disk.img", "/data/", "/data/../etc/shadow")
+        ),
         (
             {"type": "File"},
             f"{_FIELD}.type",

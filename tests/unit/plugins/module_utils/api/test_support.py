@@ -37,13 +37,15 @@ def test_the_examples_use_only_what_is_acted_on(example: Mapping[str, Any]) -> N
 
 
 def test_a_field_is_named_with_the_indexes_of_its_lists() -> None:
-    claim = {"name": "two", "persistentVolumeClaim": {"claimName": "data"}}
+    data_volume = {"name": "two", "dataVolume": {"name": "data"}}
     disks = [{"name": "one", "disk": {"bus": "usb"}}, {"name": "two", "lun": {"bus": "scsi"}}]
-    vmi = _vmi(volumes=[{"name": "one", "emptyDisk": {"capacity": "1Gi"}}, claim], domain={"devices": {"disks": disks}})
+    vmi = _vmi(
+        volumes=[{"name": "one", "emptyDisk": {"capacity": "1Gi"}}, data_volume], domain={"devices": {"disks": disks}}
+    )
     assert sorted(_fields(vmi)) == [
         "spec.domain.devices.disks[0].disk.bus",
         "spec.domain.devices.disks[1].lun",
-        "spec.volumes[1].persistentVolumeClaim",
+        "spec.volumes[1].dataVolume",
     ]
 
 
@@ -68,6 +70,14 @@ def test_a_switch_may_be_set_to_what_it_is_anyway() -> None:
     (cause,) = support.unsupported(vmi)
     assert cause.message == (
         "spec.domain.devices.useVirtioTransitional 'true' is not supported by playvirt yet; supported: false"
+    )
+
+
+def test_entries_of_a_list_are_judged_one_by_one() -> None:
+    gates = {"developerConfiguration": {"featureGates": ["HostDisk", "Sidecar"]}}
+    (cause,) = support.unsupported({"kind": "KubeVirt", "spec": {"configuration": gates}})
+    assert cause.message == (
+        "spec.configuration.developerConfiguration.featureGates[1] 'Sidecar' is not supported by playvirt yet; supported: HostDisk"
     )
 
 

@@ -75,7 +75,7 @@ def test_without_memory_nothing_is_created_and_the_status_says_why(cluster: fake
     vmi = _vmi()
     vmi["spec"]["domain"]["memory"] = {}
     refused = _decide(cluster, vmi)
-    assert not refused.steps
+    assert list(refused.steps) == ["tell_problem"]
     (condition,) = refused.status["conditions"]
     assert condition["type"] == "Synchronized"
     assert "spec.domain.memory.guest" in condition["message"]
@@ -201,7 +201,7 @@ def test_a_sizing_that_cannot_be_is_named_on_the_instance(
 ) -> None:
     cluster.objects["KubeVirt", "kubevirt", "kubevirt"]["spec"]["configuration"] = configuration
     refused = _decide(cluster, _vmi())
-    assert not refused.steps
+    assert "create_pod" not in refused.steps
     assert refused.status["conditions"][0]["message"].startswith(f"spec.configuration.{field} of the KubeVirt")
 
 
