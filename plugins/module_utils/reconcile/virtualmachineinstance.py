@@ -25,8 +25,6 @@ STEPS = ("add_finalizer", "create_pod", "check_pod", "hand_over", "set_readiness
 POD_MISSING_SECONDS = 5
 #: how long after the guest's grace period virt-controller waits for virt-handler before it deletes the pod itself
 SHUTDOWN_MARGIN_SECONDS = 10
-#: what keeps a pod from being made may be the installation's or the namespace's, which are not watched for this VMI
-RETRY_SECONDS = 15
 
 
 def observe(vmi: Mapping[str, Any], reader: reading.Reader) -> dict[str, Any]:
@@ -76,7 +74,7 @@ def _plan_creation(vmi: Mapping[str, Any], observed: Mapping[str, Any], now: str
     except errors.InvalidObject as error:
         status = instance_status.synchronized(vmi.get("status") or {}, "FailedCreate", str(error), now=now)
         pending = instance_status.in_phase(status, names.PENDING, now=now)
-        return plan.Plan(status=instance_status.changed(vmi, pending), requeue_after=RETRY_SECONDS)
+        return plan.Plan(status=instance_status.changed(vmi, pending))
     steps["create_pod"] = {"pod": pod}
     status = instance_status.in_phase(_mirror(vmi, pod, now), names.SCHEDULING, now=now)
     return plan.Plan(steps=plan.steps_in_order(STEPS, steps), status=status)
