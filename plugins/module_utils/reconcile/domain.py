@@ -43,8 +43,6 @@ STEPS = (
 
 #: the guest is asked again to shut down after so long
 SHUTDOWN_REPEAT_SECONDS = 5
-#: what keeps a domain from being defined may be the installation's or the namespace's, which are not watched for this VMI
-RETRY_SECONDS = 15
 _ALIVE = ("running", "blocked", "paused", "pmsuspended", "shutdown")
 #: how libvirt says that a domain is defined and was never started, or could not be
 _NEVER_STARTED = ("", "unknown", "failed")
@@ -217,7 +215,7 @@ def plan_domain(vmi: Mapping[str, Any], observed: Mapping[str, Any], now: str) -
             steps = _start_steps(vmi, observed)
         except errors.InvalidObject as error:
             status = instance_status.synchronized(vmi.get("status") or {}, "InvalidSpec", str(error), now=now)
-            return plan.Plan(status=instance_status.changed(vmi, status), requeue_after=RETRY_SECONDS)
+            return plan.Plan(status=instance_status.changed(vmi, status))
         started = {"state": "paused", "reason": "user"} if _starts_paused(vmi) else {"state": "running"}
         return plan.Plan(steps=steps, status=instance_status.changed(vmi, _running(vmi, observed, started, now)))
     if state == "absent":

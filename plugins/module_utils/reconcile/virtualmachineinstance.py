@@ -37,8 +37,6 @@ _WITHOUT_POD = (volume_status.PVC_NOT_FOUND, "FailedCreate")
 POD_MISSING_SECONDS = 5
 #: how long after the guest's grace period virt-controller waits for virt-handler before it deletes the pod itself
 SHUTDOWN_MARGIN_SECONDS = 10
-#: what keeps a pod from being made may be the installation's or the namespace's, which are not watched for this VMI
-RETRY_SECONDS = 15
 
 
 def observe(vmi: Mapping[str, Any], reader: reading.Reader) -> dict[str, Any]:
@@ -87,9 +85,8 @@ def _not_created(vmi: Mapping[str, Any], problem: pod_state.Problem, now: str) -
         status["conditions"] = conditions.put(status["conditions"], _unscheduled(unscheduled), now=now)
     changed = instance_status.changed(vmi, instance_status.in_phase(status, names.PENDING, now=now))
     if changed is None:
-        return plan.Plan(requeue_after=RETRY_SECONDS)
-    told = {"reason": problem.reason, "message": problem.message}
-    return plan.Plan(steps={"tell_problem": told}, status=changed, requeue_after=RETRY_SECONDS)
+        return plan.Plan()
+    return plan.Plan(steps={"tell_problem": {"reason": problem.reason, "message": problem.message}}, status=changed)
 
 
 def _unscheduled(problem: pod_state.Problem) -> dict[str, Any]:
