@@ -10,7 +10,13 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any
 
-from ansible_collections.playvirt.core.images.virt_launcher import arguments, children, cloud_init, dhcp_server, disks
+from ansible_collections.playvirt.core.images.virt_launcher import (
+    address_service,
+    arguments,
+    children,
+    cloud_init,
+    disks,
+)
 from ansible_collections.playvirt.core.plugins.module_utils.api import errors
 
 NAMES = ("make_cloud_init", "make_disks", "serve_dhcp")
@@ -22,7 +28,7 @@ class Commands:
     def __init__(self, processes: children.Children) -> None:
         """Programs are started through `processes`."""
         self._disks = disks.DiskMaker(processes)
-        self._dhcp = dhcp_server.DhcpServer()
+        self._addresses = address_service.AddressService()
 
     async def execute(self, name: str, values: Mapping[str, Any]) -> Mapping[str, Any]:
         """Do one command. Raises errors.PlayvirtError."""
@@ -33,5 +39,5 @@ class Commands:
             case "make_cloud_init":
                 return await asyncio.to_thread(cloud_init.make_cloud_init, given)
             case "serve_dhcp":
-                return await self._dhcp.serve_dhcp(given)
+                return await self._addresses.serve_dhcp(given)
         raise errors.UnsupportedFeature(f"no command {name!r}; this launcher knows {', '.join(NAMES)}")

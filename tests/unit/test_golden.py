@@ -23,7 +23,7 @@ def _rendered(vmi: dict) -> dict[str, str]:
     files = {
         "disks": disks.files_to_make(vmi, directories),
         "cloud_init": disks.cloud_init(vmi),
-        "network": interfaces.masquerade(vmi),
+        "network": interfaces.pod_interfaces(vmi),
     }
     return {
         "pod.yaml": yaml.safe_dump(launcher.render_launcher_pod(vmi, INSTALLATION), sort_keys=False),

@@ -14,6 +14,7 @@ from ansible_collections.playvirt.core.plugins.module_utils.pod import launcher,
 from ansible_collections.playvirt.core.plugins.module_utils.reconcile import (
     installation,
     instance_status,
+    interface_status,
     plan,
     reading,
 )
@@ -65,9 +66,8 @@ def _start_steps(vmi: Mapping[str, Any], observed: Mapping[str, Any]) -> dict[st
         },
         "start": {**reach, "name": name},
     }
-    if network := interfaces.masquerade(vmi):
-        hostname = vmi["spec"].get("hostname") or metadata.meta(vmi)["name"]
-        steps["prepare_network"] = {**reach, **network, "hostname": hostname}
+    if connections := interfaces.pod_interfaces(vmi):
+        steps["prepare_network"] = {**reach, "interfaces": connections}
     if files := disks.files_to_make(vmi, directories):
         steps["make_disks"] = {**reach, "disks": files}
     if cloud_init := disks.cloud_init(vmi):
@@ -75,28 +75,10 @@ def _start_steps(vmi: Mapping[str, Any], observed: Mapping[str, Any]) -> dict[st
     return plan.steps_in_order(STEPS, steps)
 
 
-def _interfaces_status(vmi: Mapping[str, Any], pod: Mapping[str, Any]) -> list[dict[str, Any]]:
-    interface = interfaces.pod_interface(vmi)
-    if interface is None:
-        return []
-    addresses = [entry["ip"] for entry in (pod.get("status") or {}).get("podIPs") or []]
-    return [
-        {
-            "name": interface["name"],
-            **({"ipAddress": addresses[0], "ipAddresses": addresses} if addresses else {}),
-            "mac": interfaces.mac_address(vmi, interface),
-            "infoSource": "domain",
-            "podInterfaceName": "eth0",
-            "queueCount": 1,
-            "linkState": "up",
-        }
-    ]
-
-
 def _running(vmi: Mapping[str, Any], pod: Mapping[str, Any], now: str) -> dict[str, Any]:
     """The VMI's status while its domain runs."""
     status = instance_status.in_phase(vmi.get("status") or {}, names.RUNNING, now=now)
-    status["interfaces"] = _interfaces_status(vmi, pod)
+    status["interfaces"] = interface_status.interfaces(vmi, pod)
     status["machine"] = {"type": (vmi["spec"]["domain"].get("machine") or {}).get("type") or compute.DEFAULT_MACHINE}
     if conditions.get(status.get("conditions"), names.SYNCHRONIZED):
         status["conditions"] = conditions.remove(status.get("conditions"), names.SYNCHRONIZED)
