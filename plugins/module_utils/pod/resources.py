@@ -17,18 +17,22 @@ MIB = 1024 * 1024
 FIXED_OVERHEAD_MIB = 184
 VIDEO_OVERHEAD_MIB = 32
 PER_CPU_OVERHEAD_MIB = 8
+#: a passt process is 15 MiB large with a few connections
+PASST_OVERHEAD_MIB = 24
 #: a virtual CPU asks for this share of a real one where nothing is requested
 CPU_ALLOCATION_RATIO = 10
 
 
 def overhead_bytes(spec: Mapping[str, Any]) -> int:
     """The memory that the launcher needs beside the guest's."""
-    graphics = spec["domain"].get("devices", {}).get("autoattachGraphicsDevice", True)
+    devices = spec["domain"].get("devices") or {}
+    graphics = devices.get("autoattachGraphicsDevice", True)
     page_tables = guest_resources.guest_memory_bytes(spec) // 512
     mib = (
         FIXED_OVERHEAD_MIB
         + PER_CPU_OVERHEAD_MIB * guest_resources.virtual_cpus(spec)
         + (VIDEO_OVERHEAD_MIB if graphics else 0)
+        + PASST_OVERHEAD_MIB * sum("passtBinding" in interface for interface in devices.get("interfaces") or [])
     )
     return mib * MIB + page_tables
 
