@@ -1,7 +1,8 @@
 """This node as a place for virtual machines: its devices offered to the kubelet, labels that say what it can do, and a heartbeat that says whether it is
 ready for guests.
 
-In: settings from the environment. Out: device plugins, labels and heartbeat, for as long as the process runs. They belong together: a pod that is scheduled
+In: settings from the environment. Out: device plugins, labels and heartbeat, for as long as the process runs, and the seccomp profile of launchers with
+passt. They belong together: a pod that is scheduled
 before the kubelet has the list of devices is refused for good, so the node is schedulable only from then on. Started by: the runner, as a service.
 """
 
@@ -15,6 +16,7 @@ from ansible_collections.playvirt.core.images.virt_handler import (
     devices,
     heartbeat,
     node_labels,
+    seccomp_profile,
     settings,
 )
 
@@ -25,6 +27,7 @@ NEEDED = "tun"
 async def serve(context: handler_context.Context) -> None:
     """Offer this node's devices and beat until cancelled. Not ready until the kubelet has the list of NEEDED."""
     config = settings.from_environment()
+    seccomp_profile.install(config.kubelet_root)
     plugins: list[device_plugin.Plugin] = []
 
     def problem() -> str | None:

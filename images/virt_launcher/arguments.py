@@ -77,6 +77,14 @@ class Arguments:
             raise self.wrong(name, f"expected a list, got {_kind(value)}")
         return [Arguments(f"{self.path}.{name}[{index}]", item) for index, item in enumerate(value)]
 
+    def has(self, name: str) -> bool:
+        """Whether there is anything, be it of the wrong type."""
+        return self._values.get(name) is not None
+
+    def optional_object(self, name: str) -> Arguments | None:
+        """An object, or None when it is missing or null."""
+        return Arguments(f"{self.path}.{name}", self._values[name]) if self.has(name) else None
+
     def path_below(self, name: str, directory: str) -> str:
         """An absolute path below `directory`, without `.` and `..`. Links are not followed here."""
         value = self.text(name)

@@ -11,10 +11,10 @@ from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from ansible_collections.playvirt.core.images.virt_launcher import (
+    address_service,
     arguments,
     children,
     cloud_init,
-    dhcp_server,
     disks,
     iso_images,
 )
@@ -40,7 +40,7 @@ class Commands:
         self._domain = domain
         self._statistics: asyncio.Future[dict[str, int | str]] | None = None
         self._disks = disks.DiskMaker(processes)
-        self._dhcp = dhcp_server.DhcpServer()
+        self._addresses = address_service.AddressService()
 
     async def execute(self, name: str, values: Mapping[str, Any]) -> Mapping[str, Any]:
         """Do one command. Raises errors.PlayvirtError."""
@@ -55,7 +55,7 @@ class Commands:
             case "make_iso_images":
                 return await asyncio.to_thread(iso_images.make_iso_images, given)
             case "serve_dhcp":
-                return await self._dhcp.serve_dhcp(given)
+                return await self._addresses.serve_dhcp(given)
         raise errors.UnsupportedFeature(f"no command {name!r}; this launcher knows {', '.join(NAMES)}")
 
     async def _get_statistics(self) -> dict[str, int | str]:

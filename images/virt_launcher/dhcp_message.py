@@ -1,4 +1,4 @@
-"""DHCP messages (RFC 2131, options of RFC 2132 and 3397): bytes to a request, a request and a lease to the bytes of a reply. Pure.
+"""DHCP messages (RFC 2131, options of RFC 2132, 3397 and 3442): bytes to a request, a request and a lease to the bytes of a reply. Pure.
 
 In and out: bytes, Request, Lease. Called by dhcp_server.py.
 """
@@ -21,6 +21,7 @@ _SMALLEST = 300
 
 _PAD, _END = 0, 255
 _NETMASK, _ROUTER, _DNS, _HOSTNAME, _DOMAIN = 1, 3, 6, 12, 15
+_NTP, _TFTP_SERVER, _BOOT_FILE, _ROUTES = 42, 66, 67, 121
 _MTU, _BROADCAST, _REQUESTED, _LEASE_TIME, _TYPE, _SERVER = 26, 28, 50, 51, 53, 54
 _SEARCH = 119
 
@@ -40,14 +41,28 @@ class Request:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Route:
+    """A way of the guest's to `destination`, over `gateway` or, without one, straight over the interface."""
+
+    destination: ipaddress.IPv4Network
+    gateway: ipaddress.IPv4Address | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Lease:
-    """The one lease of a server: `client` with `prefix` bits of network, reached through `server`, which is router and DHCP server."""
+    """The one lease of a server: `client` with `prefix` bits of network.
+
+    `server` answers; `router` leads out, and a client that is told `routes` uses only them. `extra` are options by number that the guest's owner asked for.
+    """
 
     mac: str
     client: ipaddress.IPv4Address
     server: ipaddress.IPv4Address
     prefix: int
     mtu: int
+    router: ipaddress.IPv4Address | None = None
+    routes: tuple[Route, ...] = ()
+    extra: tuple[tuple[int, bytes], ...] = ()
     dns: tuple[ipaddress.IPv4Address, ...] = ()
     search: tuple[str, ...] = ()
     hostname: str | None = None
@@ -121,6 +136,34 @@ def format_reply(request: Request, lease: Lease, kind: int) -> bytes:
     return (header + _COOKIE + body + bytes([_END])).ljust(_SMALLEST, b"\0")
 
 
+def format_routes(routes: tuple[Route, ...]) -> bytes:
+    """Routes as classless static routes (RFC 3442): of a destination only as many bytes as its prefix fills."""
+    encoded = b""
+    for route in routes:
+        length = route.destination.prefixlen
+        encoded += (
+            bytes([length]) + route.destination.network_address.packed[: (length + 7) // 8] + _packed(route.gateway)
+        )
+    return encoded
+
+
+def options_asked_for(
+    boot_file: str | None,
+    tftp_server: str | None,
+    ntp_servers: tuple[ipaddress.IPv4Address, ...],
+    private: Mapping[int, str],
+) -> tuple[tuple[int, bytes], ...]:
+    """The options that a VMI's dhcpOptions ask for, by number."""
+    options = {number: text.encode() for number, text in private.items()}
+    if boot_file:
+        options[_BOOT_FILE] = boot_file.encode()
+    if tftp_server:
+        options[_TFTP_SERVER] = tftp_server.encode()
+    if ntp_servers:
+        options[_NTP] = b"".join(address.packed for address in ntp_servers)
+    return tuple(sorted(options.items()))
+
+
 def format_search(domains: tuple[str, ...]) -> bytes:
     """A search list as DNS names without compression (RFC 3397); names that DNS does not allow are left out."""
     encoded = b""
@@ -137,9 +180,12 @@ def _network_options(lease: Lease) -> dict[int, bytes]:
     options = {
         _NETMASK: network.netmask.packed,
         _BROADCAST: network.broadcast_address.packed,
-        _ROUTER: lease.server.packed,
         _MTU: struct.pack(">H", lease.mtu),
     }
+    if lease.router is not None:
+        options[_ROUTER] = lease.router.packed
+    if lease.routes:
+        options[_ROUTES] = format_routes(lease.routes)
     if lease.dns:
         options[_DNS] = b"".join(address.packed for address in lease.dns)
     if lease.hostname:
@@ -147,7 +193,7 @@ def _network_options(lease: Lease) -> dict[int, bytes]:
     if lease.search:
         options[_DOMAIN] = lease.search[0].strip(".").encode("ascii", "ignore")
         options[_SEARCH] = format_search(lease.search)
-    return options
+    return options | dict(lease.extra)
 
 
 def _format_option(code: int, value: bytes) -> bytes:

@@ -1,8 +1,8 @@
 #!/usr/bin/python
 # Apache License 2.0 (see LICENSE or https://www.apache.org/licenses/LICENSE-2.0)
-"""Module pod_network: makes the guest's side of the network in a launcher pod's network namespace.
+"""Module pod_network: makes the guest's side of the networks in a launcher pod's network namespace.
 
-In: the launcher's process and the wished interface. Out: devices, addresses, nftables rules and kernel settings in that namespace. Two programs are
+In: the launcher's process and the wished interfaces. Out: devices, addresses, nftables rules and kernel settings in that namespace. Two programs are
 started at most, one that looks and one that changes. Called by: role domain on the node.
 """
 
@@ -10,13 +10,16 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: pod_network
-short_description: Give a virtual machine's guest the network of its pod
+short_description: Give a virtual machine's guest the networks of its pod
 version_added: 0.1.0
 author:
   - playvirt developers (@playvirt)
 description:
-  - Makes, in the network namespace of a launcher pod, the tap device of the guest, a bridge with the guest's gateway address, and nftables rules that
-    put the guest behind the pod's address (masquerade).
+  - Makes, in the network namespace of a launcher pod, what connects the guest's interfaces with the pod's.
+  - With V(masquerade) the guest sits behind the pod's address, through a tap device, a bridge with the guest's gateway, and nftables rules; IPv4 and
+    IPv6 each where the pod has such an address.
+  - With V(bridge) the guest takes the pod's place on its network, through a tap device and a bridge of which the pod's interface becomes a port.
+  - With V(passt) nothing is made; that the pod has the interface is checked.
   - Only what is missing is made, so it can be repeated at any time, also after an interrupted run.
   - Makes the tun device node in the launcher's container usable for the launcher's user.
 requirements:
@@ -44,52 +47,94 @@ options:
     type: str
     choices: [present, absent]
     default: present
-  uplink:
-    description: The pod's own interface.
-    type: str
-    default: eth0
-  bridge:
-    description: Name of the bridge.
-    type: str
-    default: k6t-eth0
-  tap:
-    description: Name of the guest's tap device.
-    type: str
-    default: tap0
-  gateway:
-    description: Address and prefix length of the bridge, which is the guest's gateway.
-    type: str
-    default: 10.0.2.1/24
-  guest:
-    description: Address of the guest, in the network of O(gateway).
-    type: str
-    default: 10.0.2.2
   owner_uid:
-    description: User that may open the tap device.
+    description: User that may open the tap devices.
     type: int
     default: 107
   owner_gid:
-    description: Group that may open the tap device.
+    description: Group that may open the tap devices.
     type: int
     default: 107
-  ports:
-    description: The ports that are forwarded to the guest; all ports and protocols when empty.
+  interfaces:
+    description: The guest's interfaces; only one can have O(interfaces[].binding=masquerade).
     type: list
     elements: dict
-    default: []
+    required: true
     suboptions:
       name:
-        description: Name of the port; not used.
+        description: The interface's name in the VirtualMachineInstance; for messages.
         type: str
-      port:
-        description: Port number at the pod and at the guest.
+        default: default
+      binding:
+        description: How it is connected.
+        type: str
+        choices: [masquerade, bridge, passt]
+        default: masquerade
+      uplink:
+        description: The pod's own interface.
+        type: str
+        default: eth0
+      fallback:
+        description: The pod's own interface where there is no O(interfaces[].uplink), such as V(net1), the name that Multus gives unless asked.
+        type: str
+      bridge:
+        description: Name of the bridge.
+        type: str
+        default: k6t-eth0
+      tap:
+        description: Name of the guest's tap device.
+        type: str
+        default: tap0
+      queues:
+        description: How many queues the tap device has.
         type: int
-        required: true
-      protocol:
-        description: Transport protocol.
+        default: 1
+      mac:
+        description: The guest's hardware address; needed with O(interfaces[].binding=bridge).
         type: str
-        choices: [TCP, UDP]
-        default: TCP
+      gateway:
+        description: With masquerade, address and prefix length of the bridge, which is the guest's gateway.
+        type: str
+        default: 10.0.2.1/24
+      guest:
+        description: With masquerade, address of the guest, in the network of O(interfaces[].gateway).
+        type: str
+        default: 10.0.2.2
+      gateway6:
+        description: As O(interfaces[].gateway), for IPv6.
+        type: str
+        default: fd10:0:2::1/120
+      guest6:
+        description: As O(interfaces[].guest), for IPv6.
+        type: str
+        default: fd10:0:2::2
+      server:
+        description: With bridge, an address of the bridge that only this pod knows, from which DHCP is answered.
+        type: str
+        default: 169.254.75.10
+      ports:
+        description: With masquerade, the ports that are forwarded to the guest; all ports and protocols when empty.
+        type: list
+        elements: dict
+        default: []
+        suboptions:
+          name:
+            description: Name of the port; not used.
+            type: str
+          port:
+            description: Port number at the pod and at the guest.
+            type: int
+            required: true
+          protocol:
+            description: Transport protocol.
+            type: str
+            choices: [TCP, UDP]
+            default: TCP
+      told:
+        description:
+          - What the guest is told beside its addresses (C(mac), C(hostname), C(subdomain), C(options)); returned with them in RV(leases).
+        type: dict
+        default: {}
 """
 
 EXAMPLES = r"""
@@ -97,29 +142,52 @@ EXAMPLES = r"""
   playvirt.core.pod_network:
     pid: 4711
     pod_uid: 5a0b5b4e-6a5c-4f6b-9d53-0a7f0c1d2e3f
-    ports:
-      - name: http
-        port: 80
+    interfaces:
+      - name: default
+        ports:
+          - name: http
+            port: 80
+      - name: storage
+        binding: bridge
+        mac: 02:1a:2b:3c:4d:5e
+        uplink: podb2f5a1c0d3e
+        fallback: net1
+        bridge: k6t-b2f5a1c0d3e
+        tap: tapb2f5a1c0d3e
+        server: 169.254.75.11
 
 - name: Show what is missing
   playvirt.core.pod_network:
     pid: 4711
+    interfaces:
+      - name: default
   check_mode: true
   diff: true
 """
 
 RETURN = r"""
-mtu:
-  description: MTU of the pod's interface, which the guest has to use as well.
-  returned: when O(state=present)
-  type: int
-  sample: 1500
-addresses:
-  description: Global addresses of the pod's interface, IPv4 first.
+leases:
+  description:
+    - What the launcher has to tell the guest, one entry for each interface with an address, as its command C(serve_dhcp) takes it.
   returned: when O(state=present)
   type: list
-  elements: str
-  sample: [10.244.1.7]
+  elements: dict
+  sample:
+    - interface: k6t-eth0
+      mtu: 1500
+      mac: 02:1a:2b:3c:4d:5e
+      ipv4:
+        client: 10.0.2.2
+        prefix: 24
+        server: 10.0.2.1
+        router: 10.0.2.1
+        routes: []
+addresses:
+  description: By interface, the addresses at which the pod is reached on its network, IPv4 first.
+  returned: when O(state=present)
+  type: dict
+  sample:
+    default: [10.244.1.7]
 commands:
   description: What was missing and has been made, one line per C(ip) command, kernel setting or ruleset.
   returned: always
@@ -134,28 +202,48 @@ from typing import Any
 from ansible_collections.playvirt.core.plugins.module_utils import module_main, process
 from ansible_collections.playvirt.core.plugins.module_utils.api import errors
 from ansible_collections.playvirt.core.plugins.module_utils.hypervisor import launcher_process
-from ansible_collections.playvirt.core.plugins.module_utils.network import masquerade, namespace_script
+from ansible_collections.playvirt.core.plugins.module_utils.network import (
+    bridge,
+    devices,
+    masquerade,
+    namespace_script,
+    passt,
+)
 
+_PORT: dict[str, Any] = {
+    "name": {"type": "str"},
+    "port": {"type": "int", "required": True},
+    "protocol": {"type": "str", "choices": ["TCP", "UDP"], "default": "TCP"},
+}
+_INTERFACE: dict[str, Any] = {
+    "name": {"type": "str", "default": "default"},
+    "binding": {"type": "str", "choices": ["masquerade", "bridge", "passt"], "default": "masquerade"},
+    "uplink": {"type": "str", "default": "eth0"},
+    "fallback": {"type": "str"},
+    "bridge": {"type": "str", "default": "k6t-eth0"},
+    "tap": {"type": "str", "default": "tap0"},
+    "queues": {"type": "int", "default": 1},
+    "mac": {"type": "str"},
+    "gateway": {"type": "str", "default": "10.0.2.1/24"},
+    "guest": {"type": "str", "default": "10.0.2.2"},
+    "gateway6": {"type": "str", "default": "fd10:0:2::1/120"},
+    "guest6": {"type": "str", "default": "fd10:0:2::2"},
+    "server": {"type": "str", "default": "169.254.75.10"},
+    "ports": {"type": "list", "elements": "dict", "default": [], "options": _PORT},
+    "told": {"type": "dict", "default": {}},
+}
 ARGUMENT_SPEC: dict[str, Any] = {
     "pid": {"type": "int", "required": True},
     "pod_uid": {"type": "str"},
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
-    "uplink": {"type": "str", "default": "eth0"},
-    "bridge": {"type": "str", "default": "k6t-eth0"},
-    "tap": {"type": "str", "default": "tap0"},
-    "gateway": {"type": "str", "default": "10.0.2.1/24"},
-    "guest": {"type": "str", "default": "10.0.2.2"},
     "owner_uid": {"type": "int", "default": 107},
     "owner_gid": {"type": "int", "default": 107},
-    "ports": {
+    "interfaces": {
         "type": "list",
         "elements": "dict",
-        "default": [],
-        "options": {
-            "name": {"type": "str"},
-            "port": {"type": "int", "required": True},
-            "protocol": {"type": "str", "choices": ["TCP", "UDP"], "default": "TCP"},
-        },
+        "required": True,
+        "options": _INTERFACE,
+        "required_if": [("binding", "bridge", ["mac"])],
     },
 }
 TUN_PATH = ("dev", "net", "tun")
@@ -163,23 +251,48 @@ TUN_NUMBER = (10, 200)
 TIMEOUT_SECONDS = 15.0
 
 
-def wish_of(params: Mapping[str, Any]) -> masquerade.Masquerade:
-    """Return the wished interface; raises InvalidObject naming the option."""
-    try:
-        gateway = ipaddress.IPv4Interface(params["gateway"])
-        guest = ipaddress.IPv4Address(params["guest"])
-    except ValueError as error:
-        raise errors.InvalidObject(f"gateway '{params['gateway']}' or guest '{params['guest']}': {error}") from error
-    return masquerade.Masquerade(
-        uplink=params["uplink"],
-        bridge=params["bridge"],
-        tap=params["tap"],
-        gateway=gateway,
-        guest=guest,
+def _binding_of(params: Mapping[str, Any], interface: Mapping[str, Any]) -> namespace_script.Binding:
+    ends = {"uplink": interface["uplink"], "fallback": interface["fallback"] or interface["uplink"]}
+    if interface["binding"] == "passt":
+        return passt.Passt(**ends)
+    tap = devices.Tap(
+        name=interface["tap"],
+        bridge=interface["bridge"],
         owner_uid=params["owner_uid"],
         owner_gid=params["owner_gid"],
-        ports=masquerade.parse_ports(params["ports"]),
+        queues=interface["queues"],
     )
+    if interface["binding"] == "bridge":
+        server = ipaddress.IPv4Address(interface["server"])
+        return bridge.Bridge(bridge=interface["bridge"], tap=tap, mac=interface["mac"], server=server, **ends)
+    return masquerade.Masquerade(
+        bridge=interface["bridge"],
+        tap=tap,
+        gateway=ipaddress.IPv4Interface(interface["gateway"]),
+        guest=ipaddress.IPv4Address(interface["guest"]),
+        gateway6=ipaddress.IPv6Interface(interface["gateway6"]),
+        guest6=ipaddress.IPv6Address(interface["guest6"]),
+        ports=masquerade.parse_ports(interface["ports"]),
+        **ends,
+    )
+
+
+def bindings_of(params: Mapping[str, Any]) -> list[namespace_script.Binding]:
+    """Return the wished interfaces; raises InvalidObject naming interface and option."""
+    found: list[namespace_script.Binding] = []
+    for index, interface in enumerate(params["interfaces"]):
+        field = f"interfaces[{index}]"
+        try:
+            found.append(_binding_of(params, interface))
+        except errors.InvalidObject as error:
+            raise errors.InvalidObject(
+                f"{field} ({interface['name']}): {error}", field=f"{field}.{error.field}"
+            ) from error
+        except ValueError as error:
+            raise errors.InvalidObject(f"{field} ({interface['name']}): {error}", field=field) from error
+    if sum(isinstance(wish, masquerade.Masquerade) for wish in found) > 1:
+        raise errors.InvalidObject("interfaces: only one can have binding masquerade.", field="interfaces")
+    return found
 
 
 def _enter(namespace: str, script: str) -> str:
@@ -188,43 +301,44 @@ def _enter(namespace: str, script: str) -> str:
     ).stdout
 
 
-def _result(changes: namespace_script.Changes, **more: Any) -> dict[str, Any]:
-    lines = changes.lines()
+def _result(lines: Sequence[str], changes: namespace_script.Changes, **more: Any) -> dict[str, Any]:
     return {
         "changed": bool(lines),
-        "commands": lines,
-        "diff": {"before": "", "after": "".join(f"{line}\n" for line in lines)},
+        "commands": list(lines),
+        "diff": {"before": "", "after": "".join(f"{line}\n" for line in changes.lines())},
         **more,
     }
 
 
-def run(params: Mapping[str, Any], *, check_mode: bool) -> dict[str, Any]:
-    """Make or remove the guest's network; returns `changed`, `commands`, `diff`, and with state present `mtu` and `addresses`.
+def _told(
+    params: Mapping[str, Any], wishes: Sequence[namespace_script.Binding], observed: devices.Observed
+) -> dict[str, Any]:
+    pairs = list(zip(params["interfaces"], wishes, strict=True))
+    leases = [(interface["told"], wish.lease(observed)) for interface, wish in pairs]
+    return {
+        "leases": [{**told, **lease} for told, lease in leases if lease is not None],
+        "addresses": {interface["name"]: wish.addresses(observed) for interface, wish in pairs},
+    }
 
-    Raises NotReady when the launcher has ended or has no network yet, InvalidObject for options, CommandFailed when `ip` or `nft` refuse.
+
+def run(params: Mapping[str, Any], *, check_mode: bool) -> dict[str, Any]:
+    """Make or remove the guest's networks; returns `changed`, `commands`, `diff`, and with state present `leases` and `addresses`.
+
+    Raises NotReady when the launcher has ended or lacks a network yet, InvalidObject for options, CommandFailed when `ip` or `nft` refuse.
     """
-    wish = wish_of(params)
-    pid, pod_uid = params["pid"], params["pod_uid"]
+    wishes = bindings_of(params)
+    pid, pod_uid, is_wanted = params["pid"], params["pod_uid"], params["state"] == "present"
     with launcher_process.network_namespace(pid, pod_uid=pod_uid) as namespace:
-        observed = namespace_script.parse_observation(wish, _enter(namespace, namespace_script.observation(wish)))
-        difference = namespace_script.removal if params["state"] == "absent" else namespace_script.changes
-        changes = difference(wish, observed)
+        observed = namespace_script.parse_observation(wishes, _enter(namespace, namespace_script.observation(wishes)))
+        difference = namespace_script.changes if is_wanted else namespace_script.removal
+        changes = difference(wishes, observed)
         if changes and not check_mode:
             _enter(namespace, changes.script())
-    if params["state"] == "absent":
-        return _result(changes)
+    if not is_wanted:
+        return _result(changes.lines(), changes)
     claimed = launcher_process.claim_device(pid, TUN_PATH, device=TUN_NUMBER, pod_uid=pod_uid, check_mode=check_mode)
-    result = _result(
-        changes, mtu=masquerade.uplink_mtu(wish, observed), addresses=masquerade.uplink_addresses(wish, observed)
-    )
-    return _with_claim(result, "/".join(("", *TUN_PATH)) if claimed else None)
-
-
-def _with_claim(result: dict[str, Any], path: str | None) -> dict[str, Any]:
-    if path is None:
-        return result
-    commands: Sequence[str] = [*result["commands"], f"chown {launcher_process.LAUNCHER_UID} {path}"]
-    return {**result, "changed": True, "commands": list(commands)}
+    claim = [f"chown {launcher_process.LAUNCHER_UID} {'/'.join(('', *TUN_PATH))}"] if claimed else []
+    return _result([*changes.lines(), *claim], changes, **_told(params, wishes, observed))
 
 
 def main() -> None:

@@ -98,8 +98,9 @@ class Launcher:
         path = "/var/run/kubevirt-ephemeral-disks/cloud-init-data/noCloud.iso"
         image = {"path": path, "label": "cidata", "files": files, "files_base64": {}, "secrets": []}
         assert self.command("make_cloud_init", volume="cloudinit", **image)["bytes"] == 1 << 20
-        lease = {"server": "10.0.2.1", "client": "10.0.2.2", "prefix": 24, "mac": "52:54:00:a1:b2:c3", "mtu": 1450}
-        self.command("serve_dhcp", interface="k6t-eth0", **lease, dns=None, search=None, hostname=self.name)
+        ipv4 = {"server": "10.0.2.1", "router": "10.0.2.1", "client": "10.0.2.2", "prefix": 24, "routes": []}
+        lease = {"interface": "k6t-eth0", "mac": "52:54:00:a1:b2:c3", "mtu": 1450, "hostname": self.name, "ipv4": ipv4}
+        self.command("serve_dhcp", leases=[lease])
         xml = render("launcher-domain.xml", name=self.name, uid=self.uid)
         assert self.ask("start", xml=xml) is True
         wait_for("running domain", END_SECONDS, lambda: self.state() == "running")

@@ -1,32 +1,27 @@
-"""Module pod_network in network namespaces that the test makes: a pod between a peer and a guest, with real packets between the three.
-
-The guest is a third namespace on a port of the bridge, where a virtual machine would be behind the tap. Needs root, ip, nft and unshare.
-"""
+"""Module pod_network with masquerade in network namespaces that the test makes: a pod between a peer and a guest, with real packets between the three."""
 
 from __future__ import annotations
 
-import contextlib
 import os
-import shutil
 import signal
-import subprocess
 import sys
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
-from ansible.module_utils.common import arg_spec
 from ansible_collections.playvirt.core.plugins.module_utils.api import errors
 from ansible_collections.playvirt.core.plugins.module_utils.hypervisor import launcher_process
-from ansible_collections.playvirt.core.plugins.modules import pod_network
+from ansible_collections.playvirt.core.tests.integration import pod_namespaces
+from ansible_collections.playvirt.core.tests.integration.pod_namespaces import (
+    GUEST_ADDRESS,
+    PEER_ADDRESS,
+    POD_ADDRESS,
+    Namespace,
+    run,
+)
 
-NEEDED = ("ip", "nft", "unshare", "nsenter")
 pytestmark = [
     pytest.mark.integration,
-    pytest.mark.skipif(
-        os.geteuid() != 0 or not all(shutil.which(name) for name in NEEDED),
-        reason=f"needs root and {', '.join(NEEDED)}",
-    ),
+    pytest.mark.skipif(not pod_namespaces.is_possible(), reason=f"needs root and {', '.join(pod_namespaces.NEEDED)}"),
 ]
 
 #: links and rules; not whether the other end of a link is up, of which the kernel tells a little later
@@ -34,98 +29,18 @@ SHOW = """
 ip -brief link | sed -E 's/ (UP|DOWN|UNKNOWN|LOWERLAYERDOWN) +/ /; s/NO-CARRIER,|,LOWER_UP//g'
 nft list ruleset
 """
-POD_ADDRESS, PEER_ADDRESS, GUEST_ADDRESS = "10.9.9.2", "10.9.9.1", "10.0.2.2"
-ASK = "import socket, sys; s = socket.create_connection((sys.argv[1], int(sys.argv[2])), 15); print(s.makefile().readline())"
-ANSWER = """
-import socket
-server = socket.create_server(("0.0.0.0", int(__import__("sys").argv[1])))
-print("ready", flush=True)
-while True:
-    connection, peer = server.accept()
-    connection.sendall(f"{socket.gethostname()} saw {peer[0]}\\n".encode())
-    connection.close()
-"""
-
-
-class Namespace:
-    """A network namespace, held by a process that waits for its stdin to close."""
-
-    def __init__(self, name: str) -> None:
-        command = [
-            "unshare",
-            "--net",
-            "--uts",
-            "--kill-child",
-            "--",
-            "sh",
-            "-c",
-            f"hostname {name}; echo ready; exec cat",
-        ]
-        self.holder = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True)
-        assert self.holder.stdout is not None
-        assert self.holder.stdout.readline() == b"ready\n"
-        self.pid = self.holder.pid
-        self.servers: list[subprocess.Popen[bytes]] = []
-        self.run("ip link set lo up")
-
-    @property
-    def _enter(self) -> list[str]:
-        return ["nsenter", f"--target={self.pid}", "--net", "--uts", "--"]
-
-    def run(self, script: str) -> str:
-        ended = subprocess.run(
-            [*self._enter, "sh", "-euc", script], capture_output=True, text=True, timeout=60, check=False
-        )
-        assert ended.returncode == 0, ended.stderr
-        return ended.stdout
-
-    def serve(self, port: int) -> None:
-        """Answer on a TCP port with this namespace's name and the address that the caller has."""
-        server = subprocess.Popen([*self._enter, sys.executable, "-c", ANSWER, str(port)], stdout=subprocess.PIPE)
-        assert server.stdout is not None
-        self.servers.append(server)
-        assert server.stdout.readline() == b"ready\n"
-
-    def ask(self, address: str, port: int) -> str:
-        """What the server at an address answers, or the name of the error."""
-        command = [*self._enter, sys.executable, "-c", ASK, address, str(port)]
-        ended = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-        return ended.stdout.strip() or ended.stderr.splitlines()[-1].partition(":")[0]
-
-    def end(self) -> None:
-        for process in (*self.servers, self.holder):
-            process.kill()
-            process.wait()
-            for stream in (process.stdin, process.stdout):
-                if stream:
-                    stream.close()
 
 
 @pytest.fixture
 def namespaces() -> Iterator[tuple[Namespace, Namespace, Namespace]]:
-    """Pod, peer and guest; pod and peer are connected."""
-    with contextlib.ExitStack() as stack:
-        made = []
-        for name in ("pod", "peer", "guest"):
-            made.append(Namespace(name))
-            stack.callback(made[-1].end)
-        pod, peer, guest = made
-        pod.run(f"ip link add eth0 mtu 1400 type veth peer name eth0 mtu 1400 netns {peer.pid}")
-        pod.run(f"ip address add {POD_ADDRESS}/24 dev eth0; ip link set eth0 up")
-        peer.run(f"ip address add {PEER_ADDRESS}/24 dev eth0; ip link set eth0 up")
-        yield pod, peer, guest
+    with pod_namespaces.three() as made:
+        yield made
 
 
 @pytest.fixture(autouse=True)
 def no_container(monkeypatch: pytest.MonkeyPatch) -> None:
     """The pod of these tests has the machine's own /dev, which is not to be changed."""
     monkeypatch.setattr(launcher_process, "claim_device", lambda *_, **__: False)
-
-
-def run(pod: Namespace, *, check_mode: bool = False, **params: Any) -> dict[str, Any]:
-    validated = arg_spec.ArgumentSpecValidator(pod_network.ARGUMENT_SPEC).validate({"pid": pod.pid, **params})
-    assert not validated.error_messages
-    return pod_network.run(validated.validated_parameters, check_mode=check_mode)
 
 
 def connect_guest(pod: Namespace, guest: Namespace) -> None:
@@ -140,7 +55,12 @@ Three = tuple[Namespace, Namespace, Namespace]
 def test_guest_is_reached_at_the_pods_address_and_reaches_out_with_it(namespaces: Three) -> None:
     pod, peer, guest = namespaces
     result = run(pod)
-    assert (result["mtu"], result["addresses"]) == (1400, [POD_ADDRESS])
+    (lease,) = result["leases"]
+    assert (lease["mtu"], lease["ipv4"]["client"], result["addresses"]) == (
+        1400,
+        GUEST_ADDRESS,
+        {"default": [POD_ADDRESS]},
+    )
     connect_guest(pod, guest)
     guest.serve(8080)
     peer.serve(9090)

@@ -23,7 +23,7 @@ def _rendered(vmi: dict) -> dict[str, str]:
         "disks": volumes.disks_to_make(vmi),
         "cloud_init": iso_images.cloud_init(vmi),
         "iso_images": iso_images.contents(vmi),
-        "network": interfaces.masquerade(vmi),
+        "network": interfaces.pod_interfaces(vmi),
     }
     return {
         "pod.yaml": yaml.safe_dump(launcher.render_launcher_pod(vmi, INSTALLATION), sort_keys=False),

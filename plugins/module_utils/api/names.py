@@ -18,6 +18,11 @@ VM_GENERATION = "kubevirt.io/vm-generation"
 MANAGED_BY = "app.kubernetes.io/managed-by"
 DEFAULT_CONTAINER = "kubectl.kubernetes.io/default-container"
 
+# Multus' annotations on pods
+MULTUS_NETWORKS = "k8s.v1.cni.cncf.io/networks"
+MULTUS_DEFAULT = "v1.multus-cni.io/default-network"
+MULTUS_STATUS = "k8s.v1.cni.cncf.io/network-status"
+
 # finalizers
 VMI_FINALIZER = "kubevirt.io/foregroundDeleteVirtualMachine"
 VM_FINALIZER = "kubevirt.io/virtualMachineControllerFinalize"
@@ -51,4 +56,6 @@ EPHEMERAL_DIRECTORY = "/var/run/kubevirt-ephemeral-disks"
 CONTAINER_DISK_DIRECTORY = "/var/run/kubevirt/container-disks"
 LIBVIRT_DIRECTORY = "/var/run/libvirt"
 LAUNCHER_UID = 107
+#: below the directory `seccomp` of the kubelet; virt-handler puts it there
+PASST_SECCOMP_PROFILE = "playvirt/passt.json"
 TUN_DEVICE = "devices.kubevirt.io/tun"

@@ -26,14 +26,6 @@ class Only:
     values: tuple[str | bool, ...]
 
 
-@dataclass(frozen=True)
-class First:
-    """Only so many entries of the list are acted on."""
-
-    count: int
-    entries: Mapping[str, Any]
-
-
 ALL = All()
 #: a switch that is off by default: saying so asks for what is there anyway
 OFF, ON = Only((False,)), Only((True,))
@@ -64,15 +56,27 @@ _DISK = {
 _INTERFACE = {
     "name": ALL,
     "masquerade": {},
-    "model": Only(("virtio", "e1000", "e1000e", "rtl8139")),
+    "bridge": {},
+    "passtBinding": {},
+    "model": Only(("virtio", "e1000", "e1000e", "ne2k_pci", "pcnet", "rtl8139")),
     "macAddress": ALL,
-    "state": Only(("up",)),
+    "state": ALL,
     "ports": ALL,
+    "dhcpOptions": ALL,
+    "bootOrder": ALL,
+    "pciAddress": ALL,
+    "acpiIndex": ALL,
+}
+
+_NETWORK = {
+    "name": ALL,
+    "pod": {"vmNetworkCIDR": ALL, "vmIPv6NetworkCIDR": ALL},
+    "multus": {"networkName": ALL, "default": ALL},
 }
 
 _DEVICES: Mapping[str, Any] = {
     "disks": _DISK,
-    "interfaces": First(1, _INTERFACE),
+    "interfaces": _INTERFACE,
     "rng": ALL,
     "autoattachPodInterface": ALL,
     "autoattachSerialConsole": ALL,
@@ -81,7 +85,7 @@ _DEVICES: Mapping[str, Any] = {
     "autoattachInputDevice": OFF,
     "autoattachVSOCK": OFF,
     "blockMultiQueue": OFF,
-    "networkInterfaceMultiqueue": OFF,
+    "networkInterfaceMultiqueue": ALL,
     "useVirtioTransitional": OFF,
 }
 
@@ -125,12 +129,13 @@ _INSTANCE = {
     "affinity": ALL,
     "domain": _DOMAIN,
     "livenessProbe": ALL,
-    "networks": First(1, {"name": ALL, "pod": {}}),
+    "networks": _NETWORK,
     "volumes": _VOLUME,
     "architecture": Only(("amd64",)),
     "hostname": ALL,
     "subdomain": ALL,
-    "dnsPolicy": Only(("ClusterFirst",)),
+    "dnsPolicy": ALL,
+    "dnsConfig": ALL,
     "evictionStrategy": Only(("None",)),
     "nodeSelector": ALL,
     "priorityClassName": ALL,
@@ -239,13 +244,8 @@ def _unsupported(node: Any, value: Any, path: str) -> Iterator[Cause]:
     if value is None or node is ALL:
         return
     if isinstance(value, list):
-        entries, count = (node.entries, node.count) if isinstance(node, First) else (node, len(value))
         for index, entry in enumerate(value):
-            if index < count:
-                yield from _unsupported(entries, entry, f"{path}[{index}]")
-            else:
-                more = f"{path}[{index}] is not supported by playvirt yet; supported: {count} of {path}"
-                yield Cause(f"{path}[{index}]", more, NOT_SUPPORTED)
+            yield from _unsupported(node, entry, f"{path}[{index}]")
     elif isinstance(node, Only):
         if not isinstance(value, (str, bool)) or value not in node.values:
             told = ", ".join(str(allowed).lower() if isinstance(allowed, bool) else allowed for allowed in node.values)

@@ -43,6 +43,7 @@ def _component(settings: settings_types.Settings) -> pods.Component:
             {"name": "tmp", "mountPath": "/tmp"},
             {"name": "node-directory", "mountPath": NODE_DIRECTORY},
             {"name": "device-plugins", "mountPath": plugins},
+            {"name": "seccomp", "mountPath": f"{settings.kubelet_root}/seccomp"},
         ),
     )
 
@@ -93,6 +94,7 @@ def render_daemonset(settings: settings_types.Settings) -> dict[str, Any]:
             {"name": "tmp", "emptyDir": {}},
             {"name": "node-directory", "hostPath": {"path": NODE_DIRECTORY, "type": "DirectoryOrCreate"}},
             {"name": "device-plugins", "hostPath": {"path": plugins, "type": "Directory"}},
+            {"name": "seccomp", "hostPath": {"path": f"{settings.kubelet_root}/seccomp", "type": "DirectoryOrCreate"}},
             *pods.hook_volumes(component.hooks),
         ],
     }

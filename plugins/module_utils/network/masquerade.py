@@ -1,27 +1,25 @@
 """Masquerade: what has to be made in a pod's network namespace so that the guest sits behind the pod's address.
 
 The guest's tap device and a bridge with the guest's gateway form a small private network; nftables sends what arrives at the pod's interface to
-the guest, and what the guest sends leaves with the pod's address. In: `Masquerade` (the wish) and `Observed` (what `ip -details -json address`
-and `nft list table` printed). Out: the text for `ip -batch`, the nftables ruleset, the kernel settings: only what is missing, so that running it
-again, also after a crash half way, is right and cheap. Pure: starts nothing, reads nothing. Called by: module pod_network.
+the guest, and what the guest sends leaves with the pod's address. IPv4 and IPv6 each where the pod has such an address. In: `Masquerade` (the wish) and
+`Observed`. Out: lines for `ip -batch`, the nftables ruleset, the kernel settings, and what the guest has to be told. Pure: starts nothing, reads nothing.
+Called by: namespace_script.py.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import ipaddress
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.playvirt.core.plugins.module_utils.api import errors
+from ansible_collections.playvirt.core.plugins.module_utils.network import devices
 
 TABLE = "playvirt"
-#: the bridge's own address; fixed, or the bridge would take over the address of each port that joins
-BRIDGE_MAC = "02:00:00:00:00:00"
-_DEVICE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,14}")
 _PROTOCOLS = ("tcp", "udp")
 
 
@@ -33,41 +31,128 @@ class Port:
     number: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Masquerade:
     """One masqueraded interface; `ports` empty means that every port and protocol is forwarded."""
 
     uplink: str = "eth0"
+    fallback: str = "eth0"
     bridge: str = "k6t-eth0"
-    tap: str = "tap0"
+    tap: devices.Tap = devices.TAP0
     gateway: ipaddress.IPv4Interface = field(default_factory=lambda: ipaddress.IPv4Interface("10.0.2.1/24"))
     guest: ipaddress.IPv4Address = field(default_factory=lambda: ipaddress.IPv4Address("10.0.2.2"))
-    owner_uid: int = 107
-    owner_gid: int = 107
+    gateway6: ipaddress.IPv6Interface = field(default_factory=lambda: ipaddress.IPv6Interface("fd10:0:2::1/120"))
+    guest6: ipaddress.IPv6Address = field(default_factory=lambda: ipaddress.IPv6Address("fd10:0:2::2"))
     ports: tuple[Port, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse names and addresses that could not work; raises InvalidObject naming the field."""
-        for name in ("uplink", "bridge", "tap"):
-            value = getattr(self, name)
-            if not _DEVICE_NAME.fullmatch(value):
-                raise errors.InvalidObject(
-                    f"{name} '{value}' is not a network device name of 1 to 15 characters.", field=name
-                )
-        if self.guest not in self.gateway.network or self.guest == self.gateway.ip:
-            raise errors.InvalidObject(
-                f"guest {self.guest} has to be an address of {self.gateway.network} other than {self.gateway.ip}.",
-                field="guest",
-            )
+        devices.check_names(uplink=self.uplink, fallback=self.fallback, bridge=self.bridge, tap=self.tap.name)
+        _check_guest("guest", self.guest, self.gateway)
+        _check_guest("guest6", self.guest6, self.gateway6)
+
+    @property
+    def _advertiser(self) -> devices.Tap:
+        """The launcher's own way onto the bridge, by which it advertises the router: it has no right to a socket that could."""
+        return dataclasses.replace(self.tap, name=f"{self.tap.name}-ra", queues=1)
+
+    def batch(self, observed: devices.Observed) -> list[str]:
+        """Return the lines for `ip -batch` that turn the observed devices into the wished ones; none when they are right already."""
+        mtu = uplink_mtu(self, observed)
+        address = str(self.gateway) if 4 in versions(self, observed) else None
+        return [
+            *devices.bridge_lines(observed, self.bridge, address, mtu),
+            *devices.tap_lines(observed, self.tap, mtu),
+            *(devices.tap_lines(observed, self._advertiser, mtu) if 6 in versions(self, observed) else []),
+        ]
+
+    def late_batch(self, observed: devices.Observed) -> list[str]:
+        """Return the lines that need the kernel settings: a bridge takes an IPv6 address only where IPv6 is on."""
+        bridge = observed.devices.get(self.bridge, {})
+        if 6 not in versions(self, observed) or devices.has_address(bridge, self.gateway6):
+            return []
+        return [f"address add {self.gateway6} dev {self.bridge} nodad"]
+
+    def watched(self) -> tuple[str, ...]:
+        """Return the kernel settings that `sysctls` may speak of."""
+        return (
+            "net/ipv4/ip_forward",
+            f"net/ipv4/conf/{self.bridge}/route_localnet",
+            "net/ipv6/conf/all/forwarding",
+            f"net/ipv6/conf/{self.bridge}/disable_ipv6",
+        )
+
+    def sysctls(self, observed: devices.Observed) -> dict[str, str]:
+        """Return the kernel settings as path below /proc/sys -> value: forwarding, and 127.0.0.1 of the pod to the guest."""
+        found = {}
+        if 4 in versions(self, observed):
+            found = {"net/ipv4/ip_forward": "1", f"net/ipv4/conf/{self.bridge}/route_localnet": "1"}
+        if 6 in versions(self, observed):
+            found |= {"net/ipv6/conf/all/forwarding": "1", f"net/ipv6/conf/{self.bridge}/disable_ipv6": "0"}
+        return found
+
+    def ruleset(self, observed: devices.Observed) -> str:
+        """Return the text for `nft -f`, empty when the rules are there already.
+
+        It replaces our tables in one transaction and touches no other table. A comment carries a digest of the rules, by which they are known again.
+        """
+        uplink = devices.uplink_name(observed, self.uplink, self.fallback)
+        found = [_table(self, uplink, version) for version in versions(self, observed)]
+        text = "".join(found)
+        digests = re.findall(r'comment "([0-9a-f]{16})"', text)
+        return "" if all(digest in observed.ruleset for digest in digests) else text
+
+    def removal(self, observed: devices.Observed) -> list[str]:
+        """Return the lines for `ip -batch` that remove the tap and the bridge where they exist."""
+        return devices.removal_lines(observed, self.tap.name, self._advertiser.name, self.bridge)
+
+    def lease(self, observed: devices.Observed) -> dict[str, Any] | None:
+        """Return what the guest has to be told of its network, in the words of the launcher's command serve_dhcp."""
+        told: dict[str, Any] = {"interface": self.bridge, "mtu": uplink_mtu(self, observed)}
+        if 4 in versions(self, observed):
+            told["ipv4"] = {
+                "client": str(self.guest),
+                "prefix": self.gateway.network.prefixlen,
+                "server": str(self.gateway.ip),
+                "router": str(self.gateway.ip),
+                "routes": [],
+            }
+        if 6 in versions(self, observed):
+            told["ipv6"] = {
+                "client": str(self.guest6),
+                "prefix": self.gateway6.network.prefixlen,
+                "router_mac": devices.BRIDGE_MAC,
+                "advertiser": self._advertiser.name,
+            }
+        return told
+
+    def addresses(self, observed: devices.Observed) -> list[str]:
+        """Return the pod's global addresses, IPv4 first, as text without prefix length."""
+        uplink = observed.devices[devices.uplink_name(observed, self.uplink, self.fallback)]
+        found = [address for version in (4, 6) for address in devices.addresses(uplink, version=version)]
+        return [address.partition("/")[0] for address in found]
 
 
-@dataclass(frozen=True)
-class Observed:
-    """A network namespace as it is: devices by name (as `ip -details -json address` prints them), nftables text, kernel settings."""
+def _check_guest(
+    option: str,
+    guest: ipaddress.IPv4Address | ipaddress.IPv6Address,
+    gateway: ipaddress.IPv4Interface | ipaddress.IPv6Interface,
+) -> None:
+    if guest not in gateway.network or guest == gateway.ip:
+        raise errors.InvalidObject(
+            f"{option} {guest} has to be an address of {gateway.network} other than {gateway.ip}.", field=option
+        )
 
-    devices: Mapping[str, Mapping[str, Any]]
-    ruleset: str = ""
-    sysctls: Mapping[str, str] = field(default_factory=dict)
+
+def uplink_mtu(wish: Masquerade, observed: devices.Observed) -> int:
+    """Return the MTU that the guest's side must have: that of the pod's interface. Raises NotReady while the pod has no interface."""
+    return int(observed.devices[devices.uplink_name(observed, wish.uplink, wish.fallback)]["mtu"])
+
+
+def versions(wish: Masquerade, observed: devices.Observed) -> list[int]:
+    """Return the versions of IP that the guest gets: those of which the pod has an address; IPv4 where it has none at all."""
+    uplink = observed.devices[devices.uplink_name(observed, wish.uplink, wish.fallback)]
+    return [version for version in (4, 6) if devices.addresses(uplink, version=version)] or [4]
 
 
 def parse_ports(ports: Sequence[Mapping[str, Any]]) -> tuple[Port, ...]:
@@ -89,144 +174,39 @@ def parse_ports(ports: Sequence[Mapping[str, Any]]) -> tuple[Port, ...]:
     return tuple(sorted(set(parsed)))
 
 
-def parse_devices(text: str) -> dict[str, Mapping[str, Any]]:
-    """Return devices by name from what `ip -details -json address show` printed."""
-    return {device["ifname"]: device for device in json.loads(text) if device.get("ifname")}
+def _table(wish: Masquerade, uplink: str, version: int) -> str:
+    """The rules of one version of IP. Only IPv4 lets packets from the pod's own loopback address leave it."""
+    family, guest = ("ip", wish.guest) if version == 4 else ("ip6", wish.guest6)
+    outbound = [f'oifname "{uplink}" {family} saddr {guest} masquerade']
+    chains = _chain("prerouting", "prerouting priority -100", _forwarded(wish, f'iifname "{uplink}" ', str(guest)))
+    if version == 4:
+        loopback = _forwarded(wish, "ip daddr 127.0.0.1 ", str(guest))
+        chains += _chain("output", "output priority -100", loopback)
+        outbound.append(f'oifname "{wish.bridge}" ip saddr 127.0.0.0/8 snat to {wish.gateway.ip}')
+    chains += _chain("postrouting", "postrouting priority 100", outbound)
+    rules = "\n".join([f"table {family} {TABLE} {{", *chains])
+    digest = hashlib.sha256(rules.encode()).hexdigest()[:16]
+    mark = f'\tchain version {{\n\t\taccept comment "{digest}"\n\t}}'
+    return f"add table {family} {TABLE}\ndelete table {family} {TABLE}\n{rules}\n{mark}\n}}\n"
 
 
-def uplink_mtu(wish: Masquerade, observed: Observed) -> int:
-    """Return the MTU that the guest's side must have: that of the pod's interface. Raises NotReady while the pod has no interface."""
-    uplink = observed.devices.get(wish.uplink)
-    if uplink is None:
-        raise errors.NotReady(f"the pod has no interface {wish.uplink} yet; its CNI plugin has to make it first")
-    return int(uplink["mtu"])
-
-
-def uplink_addresses(wish: Masquerade, observed: Observed) -> list[str]:
-    """Return the pod's global addresses, IPv4 first, as text without prefix length."""
-    infos = observed.devices.get(wish.uplink, {}).get("addr_info", [])
-    usable = [info for info in infos if info.get("scope") == "global"]
-    return [info["local"] for family in ("inet", "inet6") for info in usable if info.get("family") == family]
-
-
-def batch(wish: Masquerade, observed: Observed) -> list[str]:
-    """Return the lines for `ip -batch` that turn the observed devices into the wished ones; none when they are right already."""
-    mtu = uplink_mtu(wish, observed)
-    return [*_bridge_lines(wish, observed, mtu), *_tap_lines(wish, observed, mtu)]
-
-
-def _bridge_lines(wish: Masquerade, observed: Observed, mtu: int) -> list[str]:
-    bridge, lines = observed.devices.get(wish.bridge), []
-    if bridge is not None and _kind(bridge) != "bridge":
-        lines.append(f"link delete dev {wish.bridge}")
-        bridge = None
-    if bridge is None:
-        lines.append(
-            f"link add name {wish.bridge} address {BRIDGE_MAC} mtu {mtu} type bridge stp_state 0 forward_delay 0"
-        )
-        bridge = {"mtu": mtu}
-    addresses = {f"{info.get('local')}/{info.get('prefixlen')}" for info in bridge.get("addr_info", [])}
-    if str(wish.gateway) not in addresses:
-        lines.append(f"address add {wish.gateway} dev {wish.bridge}")
-    lines.extend(_mtu_lines(wish.bridge, bridge, mtu))
-    lines.extend(_up_lines(wish.bridge, bridge))
-    return lines
-
-
-def _tap_lines(wish: Masquerade, observed: Observed, mtu: int) -> list[str]:
-    tap, lines = observed.devices.get(wish.tap), []
-    if tap is not None and not _is_wished_tap(wish, tap):
-        lines.append(f"link delete dev {wish.tap}")
-        tap = None
-    if tap is None:
-        lines.append(f"tuntap add dev {wish.tap} mode tap user {wish.owner_uid} group {wish.owner_gid} vnet_hdr")
-        tap = {"mtu": 1500}
-    lines.extend(_mtu_lines(wish.tap, tap, mtu))
-    if tap.get("master") != wish.bridge or wish.bridge not in observed.devices:
-        lines.append(f"link set dev {wish.tap} master {wish.bridge}")
-    lines.extend(_up_lines(wish.tap, tap))
-    return lines
-
-
-def _mtu_lines(name: str, device: Mapping[str, Any], mtu: int) -> list[str]:
-    return [] if device.get("mtu") == mtu else [f"link set dev {name} mtu {mtu}"]
-
-
-def _up_lines(name: str, device: Mapping[str, Any]) -> list[str]:
-    return [] if "UP" in device.get("flags", []) else [f"link set dev {name} up"]
-
-
-def _kind(device: Mapping[str, Any]) -> str:
-    return str(device.get("linkinfo", {}).get("info_kind", ""))
-
-
-def _is_wished_tap(wish: Masquerade, tap: Mapping[str, Any]) -> bool:
-    details = tap.get("linkinfo", {}).get("info_data", {})
-    owner = (str(details.get("user")), str(details.get("group")))
-    return _kind(tap) == "tun" and details.get("type") == "tap" and owner == (str(wish.owner_uid), str(wish.owner_gid))
-
-
-def ruleset(wish: Masquerade) -> str:
-    """Return the text for `nft -f`: it replaces our table in one transaction and touches no other table.
-
-    A comment carries a digest of the rules, by which `has_ruleset` knows them again.
-    """
-    inbound = _forwarded(wish, f'iifname "{wish.uplink}" ')
-    loopback = _forwarded(wish, "ip daddr 127.0.0.1 ")
-    rules = "\n".join(
-        [
-            f"table ip {TABLE} {{",
-            *_chain("prerouting", "type nat hook prerouting priority -100; policy accept;", inbound),
-            *_chain("output", "type nat hook output priority -100; policy accept;", loopback),
-            *_chain(
-                "postrouting",
-                "type nat hook postrouting priority 100; policy accept;",
-                [
-                    f'oifname "{wish.uplink}" ip saddr {wish.guest} masquerade',
-                    f'oifname "{wish.bridge}" ip saddr 127.0.0.0/8 snat to {wish.gateway.ip}',
-                ],
-            ),
-        ]
-    )
-    mark = f'\tchain version {{\n\t\taccept comment "{_digest(rules)}"\n\t}}'
-    return f"add table ip {TABLE}\ndelete table ip {TABLE}\n{rules}\n{mark}\n}}\n"
-
-
-def has_ruleset(wish: Masquerade, observed: Observed) -> bool:
-    """Return whether the observed nftables table is the one that `ruleset` would make."""
-    digests = re.findall(r'comment "([0-9a-f]{16})"', ruleset(wish))
-    return bool(digests) and digests[-1] in observed.ruleset
-
-
-def _forwarded(wish: Masquerade, match: str) -> list[str]:
+def _forwarded(wish: Masquerade, match: str, guest: str) -> list[str]:
     if not wish.ports:
-        return [f"{match}dnat to {wish.guest}"]
+        # Neighbours are asked for by ICMPv6, which has no ports to tell it by and is the pod's own business.
+        what = "" if "." in guest else "meta l4proto { tcp, udp } "
+        return [f"{match}{what}dnat to {guest}"]
     rules = []
     for protocol in _PROTOCOLS:
         numbers = ", ".join(str(port.number) for port in wish.ports if port.protocol == protocol)
         if numbers:
-            rules.append(f"{match}{protocol} dport {{ {numbers} }} dnat to {wish.guest}")
+            rules.append(f"{match}{protocol} dport {{ {numbers} }} dnat to {guest}")
     return rules
 
 
 def _chain(name: str, hook: str, rules: Sequence[str]) -> list[str]:
-    return [f"\tchain {name} {{", f"\t\t{hook}", *(f"\t\t{rule}" for rule in rules), "\t}"]
-
-
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-def sysctls(wish: Masquerade) -> dict[str, str]:
-    """Return the kernel settings of the namespace as path below /proc/sys -> value: forwarding, and 127.0.0.1 of the pod to the guest."""
-    return {"net/ipv4/ip_forward": "1", f"net/ipv4/conf/{wish.bridge}/route_localnet": "1"}
-
-
-def missing_sysctls(wish: Masquerade, observed: Observed) -> dict[str, str]:
-    """Return those of `sysctls` that have another value now."""
-    return {path: value for path, value in sysctls(wish).items() if observed.sysctls.get(path) != value}
-
-
-def removal_batch(wish: Masquerade, observed: Observed) -> list[str]:
-    """Return the lines for `ip -batch` that remove the tap and the bridge where they exist."""
-    return [f"link delete dev {name}" for name in (wish.tap, wish.bridge) if name in observed.devices]
+    return [
+        f"\tchain {name} {{",
+        f"\t\ttype nat hook {hook}; policy accept;",
+        *(f"\t\t{rule}" for rule in rules),
+        "\t}",
+    ]

@@ -11,11 +11,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.playvirt.core.plugins.module_utils.api import fencing, metadata, names
-from ansible_collections.playvirt.core.plugins.module_utils.pod import probes, resources, scheduling, volumes
+from ansible_collections.playvirt.core.plugins.module_utils.pod import networks, probes, resources, scheduling, volumes
 
 #: added to the guest's own grace period before the kubelet kills the pod
 POD_GRACE_MARGIN_SECONDS = 30
 DEFAULT_GRACE_SECONDS = 30
+RUNTIME_DEFAULT = {"type": "RuntimeDefault"}
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ def grace_seconds(vmi: Mapping[str, Any]) -> int:
     return int(vmi["spec"].get("terminationGracePeriodSeconds", DEFAULT_GRACE_SECONDS))
 
 
-def _security_context() -> dict[str, Any]:
+def _security_context(seccomp: Mapping[str, str] = RUNTIME_DEFAULT) -> dict[str, Any]:
     return {
         "runAsUser": names.LAUNCHER_UID,
         "runAsGroup": names.LAUNCHER_UID,
@@ -40,7 +41,7 @@ def _security_context() -> dict[str, Any]:
         "allowPrivilegeEscalation": False,
         "readOnlyRootFilesystem": True,
         "capabilities": {"drop": ["ALL"]},
-        "seccompProfile": {"type": "RuntimeDefault"},
+        "seccompProfile": dict(seccomp),
     }
 
 
@@ -64,7 +65,7 @@ def _compute(vmi: Mapping[str, Any], installation: Installation) -> dict[str, An
             str(fencing.FENCE_SECONDS),
         ],
         "resources": resources.compute(vmi["spec"], installation.sizing),
-        "securityContext": _security_context(),
+        "securityContext": _security_context(networks.seccomp_profile(vmi) or RUNTIME_DEFAULT),
         **probes.render(vmi),
         "terminationMessagePolicy": "FallbackToLogsOnError",
         "volumeMounts": [*volumes.working_mounts(), *volumes.disk_mounts(vmi)],
@@ -91,7 +92,12 @@ def _annotations(vmi: Mapping[str, Any]) -> dict[str, str]:
         for key, value in (metadata.meta(vmi).get("annotations") or {}).items()
         if not key.startswith("kubectl.kubernetes.io/")
     }
-    return {**own, names.DOMAIN: metadata.meta(vmi)["name"], names.DEFAULT_CONTAINER: "compute"}
+    return {
+        **own,
+        **networks.multus_annotations(vmi),
+        names.DOMAIN: metadata.meta(vmi)["name"],
+        names.DEFAULT_CONTAINER: "compute",
+    }
 
 
 def render_launcher_pod(vmi: Mapping[str, Any], installation: Installation) -> dict[str, Any]:
@@ -115,7 +121,7 @@ def render_launcher_pod(vmi: Mapping[str, Any], installation: Installation) -> d
             "runAsGroup": names.LAUNCHER_UID,
             "fsGroup": names.LAUNCHER_UID,
             "runAsNonRoot": True,
-            "seccompProfile": {"type": "RuntimeDefault"},
+            "seccompProfile": dict(RUNTIME_DEFAULT),
             "sysctls": [{"name": "net.ipv4.ip_unprivileged_port_start", "value": "0"}],
         },
         "containers": [
@@ -128,8 +134,7 @@ def render_launcher_pod(vmi: Mapping[str, Any], installation: Installation) -> d
         pod_spec["imagePullSecrets"] = secrets
     if account := volumes.service_account(spec):
         pod_spec["serviceAccountName"] = account
-    if spec.get("subdomain"):
-        pod_spec["subdomain"] = spec["subdomain"]
+    pod_spec |= networks.dns(spec)
     return {
         "apiVersion": "v1",
         "kind": "Pod",

@@ -19,6 +19,8 @@ MIB = 1024 * 1024
 FIXED_OVERHEAD_MIB = 184
 VIDEO_OVERHEAD_MIB = 32
 PER_CPU_OVERHEAD_MIB = 8
+#: a passt process is 15 MiB large with a few connections
+PASST_OVERHEAD_MIB = 24
 #: a probe that asks the guest agent is a process beside the launcher while it runs
 AGENT_PROBE_OVERHEAD_MIB = 40
 
@@ -80,12 +82,14 @@ def _agent_probes(spec: Mapping[str, Any]) -> int:
 
 def overhead_bytes(spec: Mapping[str, Any], sizing: Sizing) -> int:
     """The memory that the launcher needs beside the guest's."""
-    graphics = spec["domain"].get("devices", {}).get("autoattachGraphicsDevice", True)
+    devices = spec["domain"].get("devices") or {}
+    graphics = devices.get("autoattachGraphicsDevice", True)
     page_tables = guest_resources.guest_memory_bytes(spec) // 512
     mib = (
         FIXED_OVERHEAD_MIB
         + PER_CPU_OVERHEAD_MIB * guest_resources.virtual_cpus(spec)
         + (VIDEO_OVERHEAD_MIB if graphics else 0)
+        + PASST_OVERHEAD_MIB * sum("passtBinding" in interface for interface in devices.get("interfaces") or [])
         + AGENT_PROBE_OVERHEAD_MIB * _agent_probes(spec)
     )
     return math.ceil((mib * MIB + page_tables) * sizing.overhead_ratio)

@@ -22,6 +22,7 @@ from ansible_collections.playvirt.core.plugins.module_utils.reconcile import (
     guest_status,
     installation,
     instance_status,
+    interface_status,
     migratability,
     plan,
     reading,
@@ -97,9 +98,8 @@ def _start_steps(vmi: Mapping[str, Any], observed: Mapping[str, Any]) -> dict[st
         },
         "start": {**reach, "name": name, "state": "paused" if _starts_paused(vmi) else "running"},
     }
-    if network := interfaces.masquerade(vmi):
-        hostname = vmi["spec"].get("hostname") or metadata.meta(vmi)["name"]
-        steps["prepare_network"] = {**reach, **network, "hostname": hostname}
+    if connections := interfaces.pod_interfaces(vmi):
+        steps["prepare_network"] = {**reach, "interfaces": connections}
     if disks := volumes.disks_to_make(vmi):
         steps["make_disks"] = {**reach, "disks": disks}
     if cloud_init := iso_images.cloud_init(vmi):
@@ -109,24 +109,6 @@ def _start_steps(vmi: Mapping[str, Any], observed: Mapping[str, Any]) -> dict[st
     return plan.steps_in_order(STEPS, steps)
 
 
-def _interfaces_status(vmi: Mapping[str, Any], pod: Mapping[str, Any]) -> list[dict[str, Any]]:
-    interface = interfaces.pod_interface(vmi)
-    if interface is None:
-        return []
-    addresses = [entry["ip"] for entry in (pod.get("status") or {}).get("podIPs") or []]
-    return [
-        {
-            "name": interface["name"],
-            **({"ipAddress": addresses[0], "ipAddresses": addresses} if addresses else {}),
-            "mac": interfaces.mac_address(vmi, interface),
-            "infoSource": "domain",
-            "podInterfaceName": "eth0",
-            "queueCount": 1,
-            "linkState": "up",
-        }
-    ]
-
-
 def _running(
     vmi: Mapping[str, Any], observed: Mapping[str, Any], domain: Mapping[str, Any], now: str
 ) -> dict[str, Any]:
@@ -134,7 +116,7 @@ def _running(
     pod, emulation = observed["pod"], kubevirt.uses_emulation(observed["kubevirt"])
     status = instance_status.in_phase(vmi.get("status") or {}, names.RUNNING, now=now)
     status = volume_status.with_targets(status, vmi)
-    status["interfaces"] = _interfaces_status(vmi, pod)
+    status["interfaces"] = interface_status.interfaces(vmi, pod)
     status["machine"] = {"type": (vmi["spec"]["domain"].get("machine") or {}).get("type") or compute.DEFAULT_MACHINE}
     if conditions.get(status.get("conditions"), names.SYNCHRONIZED):
         status["conditions"] = conditions.remove(status.get("conditions"), names.SYNCHRONIZED)

@@ -29,6 +29,7 @@ async def test_node_is_schedulable_once_the_kubelet_has_the_devices(monkeypatch:
             await context.client.patched.wait()
             assert labels == {"kubevirt.io/schedulable": "false"}
             assert "devices.kubevirt.io/tun" in str(context.checks["devices"]())
+            assert pathlib.Path(root, "seccomp/playvirt/passt.json").exists(), "before a pod can be scheduled here"
             request = await kubelet.registrations.get()
             async with kubelet.channel(request.endpoint) as channel:
                 context.client.patched.clear()

@@ -15,6 +15,7 @@ LEASE = dhcp_message.Lease(
     mac=MAC,
     client=CLIENT,
     server=SERVER,
+    router=SERVER,
     prefix=24,
     mtu=1450,
     dns=(ipaddress.IPv4Address("10.96.0.10"),),
@@ -168,3 +169,20 @@ def test_long_search_list_is_split_into_options() -> None:
 
 def test_format_search_leaves_out_what_dns_refuses() -> None:
     assert dhcp_message.format_search(("a..b", "x" * 64, "ok.")) == b"\x02ok\x00"
+
+
+def test_routes_have_only_the_bytes_that_their_prefix_fills() -> None:
+    gateway = ipaddress.IPv4Address("10.1.1.1")
+    routes = (
+        dhcp_message.Route(destination=ipaddress.IPv4Network("0.0.0.0/0"), gateway=gateway),
+        dhcp_message.Route(destination=ipaddress.IPv4Network("10.96.0.0/12"), gateway=gateway),
+        dhcp_message.Route(destination=ipaddress.IPv4Network("169.254.1.1/32")),
+    )
+    assert dhcp_message.format_routes(routes) == bytes.fromhex("00 0a010101  0c 0a60 0a010101  20 a9fe0101 00000000")
+
+
+def test_options_asked_for_come_by_number() -> None:
+    servers = (ipaddress.IPv4Address("192.0.2.1"),)
+    found = dhcp_message.options_asked_for("pxelinux.0", "tftp.example.org", servers, {240: "é"})
+    assert found == ((42, servers[0].packed), (66, b"tftp.example.org"), (67, b"pxelinux.0"), (240, "é".encode()))
+    assert dhcp_message.options_asked_for(None, None, (), {}) == ()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 
+import pytest
 from ansible_collections.playvirt.core.images.virt_launcher import resolver
 
 
@@ -16,4 +17,20 @@ def test_parse_resolv_conf_of_a_pod() -> None:
 
 def test_parse_resolv_conf_passes_over_what_makes_no_sense() -> None:
     text = "nameserver\nnameserver fd00::1\n# nameserver 1.1.1.1\nsearch first\nsearch .\nnameserver 1.2.3.4 junk\n"
-    assert resolver.parse_resolv_conf(text) == resolver.Resolver(dns=(ipaddress.IPv4Address("1.2.3.4"),), search=())
+    assert resolver.parse_resolv_conf(text) == resolver.Resolver(
+        dns=(ipaddress.IPv4Address("1.2.3.4"),), dns6=(ipaddress.IPv6Address("fd00::1"),), search=()
+    )
+
+
+@pytest.mark.parametrize(
+    ("search", "added"),
+    [
+        (("ns.svc.cluster.local", "svc.cluster.local", "cluster.local"), ("shops.ns.svc.cluster.local",)),
+        (("svc.cluster.local", "example.org"), ()),
+        (("example.org",), ()),
+        ((), ()),
+    ],
+)
+def test_search_with_subdomain(search: tuple[str, ...], added: tuple[str, ...]) -> None:
+    assert resolver.search_with_subdomain(search, "shops") == (*added, *search)
+    assert resolver.search_with_subdomain(search, None) == search

@@ -12,12 +12,16 @@ from ansible.module_utils.common import arg_spec
 from ansible_collections.playvirt.core.plugins.module_utils import process
 from ansible_collections.playvirt.core.plugins.module_utils.api import errors
 from ansible_collections.playvirt.core.plugins.module_utils.hypervisor import launcher_process
-from ansible_collections.playvirt.core.plugins.module_utils.network import masquerade, namespace_script
+from ansible_collections.playvirt.core.plugins.module_utils.network import bridge, masquerade, namespace_script, passt
 from ansible_collections.playvirt.core.plugins.modules import pod_network
 
 WISH = masquerade.Masquerade()
 MADE = [
-    {"ifname": "eth0", "mtu": 1400, "addr_info": [{"family": "inet", "local": "10.244.1.7", "scope": "global"}]},
+    {
+        "ifname": "eth0",
+        "mtu": 1400,
+        "addr_info": [{"family": "inet", "local": "10.244.1.7", "prefixlen": 24, "scope": "global"}],
+    },
     {
         "ifname": "k6t-eth0",
         "mtu": 1400,
@@ -40,17 +44,17 @@ class Pod:
 
     def __init__(self) -> None:
         self.devices: Sequence[Mapping[str, Any]] = MADE[:1]
-        self.ruleset, self.settings = "", ["0", ""]
+        self.ruleset, self.settings = "", ["0", "", "", ""]
         self.scripts: list[str] = []
         self.tun_claimed = False
 
     def run(self, argv: Sequence[str], *, timeout_seconds: float, stdin: str) -> process.Completed:
         assert list(argv) == ["nsenter", "--net=/proc/1/fd/9", "--", "sh", "-eu"]
         self.scripts.append(stdin)
-        if stdin == namespace_script.observation(WISH):
-            parts = [json.dumps(self.devices), self.ruleset, *self.settings]
+        if stdin == namespace_script.observation([WISH]):
+            parts = [json.dumps(self.devices), "[]", self.ruleset, *self.settings]
             return process.Completed(stdout="\n--- playvirt ---\n".join(parts) + "\n", stderr="")
-        self.devices, self.ruleset, self.settings = MADE, stdin, ["1", "1"]
+        self.devices, self.ruleset, self.settings = MADE, stdin, ["1", "1", "", ""]
         return process.Completed(stdout="", stderr="")
 
     @contextlib.contextmanager
@@ -73,20 +77,28 @@ def pod(monkeypatch: pytest.MonkeyPatch) -> Pod:
     return fake
 
 
-def run(*, check_mode: bool = False, **params: Any) -> dict[str, Any]:
-    validated = arg_spec.ArgumentSpecValidator(pod_network.ARGUMENT_SPEC).validate(
-        {"pid": 4711, "pod_uid": "uid", **params}
-    )
-    assert not validated.error_messages
-    return pod_network.run(validated.validated_parameters, check_mode=check_mode)
+def validated(*interfaces: dict[str, Any], **params: Any) -> dict[str, Any]:
+    given = {"pid": 4711, "pod_uid": "uid", "interfaces": list(interfaces or ({},)), **params}
+    found = arg_spec.ArgumentSpecValidator(pod_network.ARGUMENT_SPEC).validate(given)
+    assert not found.error_messages
+    parameters: dict[str, Any] = found.validated_parameters
+    return parameters
+
+
+def run(*interfaces: dict[str, Any], check_mode: bool = False, **params: Any) -> dict[str, Any]:
+    return pod_network.run(validated(*interfaces, **params), check_mode=check_mode)
 
 
 def test_run_makes_network_and_then_nothing(pod: Pod) -> None:
-    first, second = run(), run()
+    told = {"mac": "02:00:00:00:00:07", "hostname": "one"}
+    first, second = run({"told": told}), run({"told": told})
     assert first["changed"]
     assert "ip tuntap add dev tap0 mode tap user 107 group 107 vnet_hdr" in first["commands"]
     assert first["commands"][-1] == "chown 107 /dev/net/tun"
-    assert (first["mtu"], first["addresses"]) == (1400, ["10.244.1.7"])
+    (lease,) = first["leases"]
+    assert (lease["mtu"], lease["interface"], lease["hostname"]) == (1400, "k6t-eth0", "one")
+    assert lease["ipv4"]["client"] == "10.0.2.2"
+    assert first["addresses"] == {"default": ["10.244.1.7"]}
     assert (second["changed"], second["commands"], second["diff"]["after"]) == (False, [], "")
     assert len(pod.scripts) == 3
 
@@ -95,7 +107,7 @@ def test_run_in_check_mode_only_looks(pod: Pod) -> None:
     result = run(check_mode=True)
     assert result["changed"]
     assert result["diff"]["after"].startswith("ip link add name k6t-eth0")
-    assert pod.scripts == [namespace_script.observation(WISH)]
+    assert pod.scripts == [namespace_script.observation([WISH])]
     assert not pod.tun_claimed
 
 
@@ -109,7 +121,36 @@ def test_run_absent_removes_what_is_there(pod: Pod) -> None:
     ]
 
 
-def test_run_refuses_address_that_is_none(pod: Pod) -> None:
-    with pytest.raises(errors.InvalidObject, match=r"gateway '10\.0\.2\.256/24'"):
-        run(gateway="10.0.2.256/24")
+@pytest.mark.parametrize(
+    ("interfaces", "message"),
+    [
+        ([{"gateway": "10.0.2.256/24"}], r"interfaces\[0\] \(default\): .*10\.0\.2\.256"),
+        ([{}, {"name": "b", "binding": "bridge", "mac": "02:1"}], r"interfaces\[1\] \(b\): mac '02:1' is not"),
+        ([{"name": "x", "binding": "passt", "uplink": "a b"}], r"interfaces\[0\] \(x\): uplink 'a b' is not"),
+        ([{}, {"name": "b", "bridge": "k6t-b", "tap": "tapb"}], "only one can have binding masquerade"),
+    ],
+)
+def test_run_refuses_what_could_not_work(pod: Pod, interfaces: list[dict[str, Any]], message: str) -> None:
+    with pytest.raises(errors.InvalidObject, match=message):
+        run(*interfaces)
     assert pod.scripts == []
+
+
+def test_bridge_needs_the_guests_address() -> None:
+    given = {"pid": 1, "interfaces": [{"binding": "bridge"}]}
+    (message,) = arg_spec.ArgumentSpecValidator(pod_network.ARGUMENT_SPEC).validate(given).error_messages
+    assert "mac" in message
+
+
+def test_bindings_follow_from_the_options() -> None:
+    interfaces = [
+        {},
+        {"binding": "bridge", "mac": "02:00:00:00:00:07", "queues": 2},
+        {"binding": "passt", "fallback": "net1"},
+    ]
+    first, second, third = pod_network.bindings_of(validated(*interfaces, owner_uid=1000))
+    assert isinstance(first, masquerade.Masquerade)
+    assert first.tap.owner_uid == 1000
+    assert isinstance(second, bridge.Bridge)
+    assert second.tap.queues == 2
+    assert third == passt.Passt(uplink="eth0", fallback="net1")

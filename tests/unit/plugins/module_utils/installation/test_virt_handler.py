@@ -24,9 +24,14 @@ def test_the_handler_is_on_every_node_and_knows_its_paths() -> None:
     assert environment["PLAYVIRT_KUBELET_ROOT"] == "/data/kubelet"
     assert environment["PLAYVIRT_RUNNER_SOCKET"].startswith("/run/playvirt-runner/")
     host_paths = {volume["name"]: volume["hostPath"]["path"] for volume in spec["volumes"] if "hostPath" in volume}
-    assert host_paths == {"node-directory": "/var/run/playvirt", "device-plugins": "/data/kubelet/device-plugins"}
+    assert host_paths == {
+        "node-directory": "/var/run/playvirt",
+        "device-plugins": "/data/kubelet/device-plugins",
+        "seccomp": "/data/kubelet/seccomp",
+    }
     mounts = {mount["name"]: mount["mountPath"] for mount in container["volumeMounts"]}
     assert mounts["device-plugins"] == "/data/kubelet/device-plugins"
+    assert mounts["seccomp"] == "/data/kubelet/seccomp"
 
 
 def test_capabilities_are_probed_with_the_launchers_image() -> None:
