@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible_collections.playvirt.core.plugins.module_utils.api import metadata
-from ansible_collections.playvirt.core.plugins.module_utils.domain import compute, document
+from ansible_collections.playvirt.core.plugins.module_utils.domain import document, identity
 
 BRIDGE = "k6t-eth0"
 TAP = "tap0"
@@ -38,7 +38,7 @@ def mac_address(vmi: Mapping[str, Any], interface: Mapping[str, Any]) -> str:
     written = interface.get("macAddress")
     if written:
         return str(written).lower().replace("-", ":")
-    return metadata.derived_mac(compute.domain_uuid(vmi), interface["name"])
+    return metadata.derived_mac(identity.domain_uuid(vmi), interface["name"])
 
 
 def convert_interfaces(vmi: Mapping[str, Any]) -> list[document.Element]:
