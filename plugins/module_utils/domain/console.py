@@ -18,11 +18,12 @@ def private_directory(vmi: Mapping[str, Any]) -> str:
 
 
 def convert_console(vmi: Mapping[str, Any]) -> list[document.Element]:
-    """The first serial port, which is the console."""
-    if not (vmi["spec"]["domain"].get("devices") or {}).get("autoattachSerialConsole", True):
+    """The first serial port, which is the console; what it prints is kept as a log unless logSerialConsole is false."""
+    devices = vmi["spec"]["domain"].get("devices") or {}
+    if devices.get("autoattachSerialConsole") is False:
         return []
     path = f"{private_directory(vmi)}/virt-serial0"
-    log = document.element("log", file=f"{path}-log", append="on")
+    log = None if devices.get("logSerialConsole") is False else document.element("log", file=f"{path}-log", append="on")
     source = document.element("source", mode="bind", path=path)
     return [
         document.element("serial", source, log, document.element("target", port=0), type="unix"),

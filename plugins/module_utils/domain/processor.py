@@ -1,4 +1,4 @@
-"""The domain's processor: how many virtual CPUs, how they are arranged, and which model they are.
+"""The domain's processor: how many virtual CPUs, how they are arranged, which model they are, and with which features.
 
 In: a VMI's spec. Out: the vcpu and cpu elements.
 """
@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.playvirt.core.plugins.module_utils.api import guest_resources
+from ansible_collections.playvirt.core.plugins.module_utils.api import guest_resources, names
 from ansible_collections.playvirt.core.plugins.module_utils.domain import document
 
 
@@ -40,12 +40,26 @@ def convert_vcpu(spec: Mapping[str, Any]) -> document.Element:
     return document.element("vcpu", str(topology(spec).total), placement="static")
 
 
+def _features(spec: Mapping[str, Any], *, emulation: bool) -> list[document.Element]:
+    """The features listed; a named model loses MPX where KVM is used, which models have and no kernel offers any more."""
+    cpu = spec["domain"].get("cpu") or {}
+    policies = {feature["name"]: feature.get("policy") or "require" for feature in cpu.get("features") or []}
+    if not emulation and cpu.get("model") and cpu["model"] not in names.CPU_HOST_MODES:
+        policies.setdefault("mpx", "disable")
+    return [document.element("feature", policy=policy, name=name) for name, policy in policies.items()]
+
+
 def convert_cpu(spec: Mapping[str, Any], *, emulation: bool) -> document.Element:
-    """The CPU model and topology. Under emulation without a model, the emulator's default."""
+    """The CPU's model, topology and features. Without a model the host's, or under emulation the emulator's default.
+
+    Under emulation libvirt has no host to compare with, so it checks nothing; that the node can do what is required is seen to by the scheduler.
+    """
     model = (spec["domain"].get("cpu") or {}).get("model")
     layout = topology(spec)
     shape = document.element("topology", sockets=layout.sockets, cores=layout.cores, threads=layout.threads)
-    if model in ("host-model", "host-passthrough") or (not model and not emulation):
-        return document.element("cpu", shape, mode=model or "host-model")
+    features = _features(spec, emulation=emulation)
+    if model in names.CPU_HOST_MODES or (not model and not emulation):
+        return document.element("cpu", shape, *features, mode=model or "host-model")
     named = document.element("model", model or "qemu64", fallback="forbid")
-    return document.element("cpu", named, shape, mode="custom", match="exact", check="none")
+    check = "none" if emulation else "partial"
+    return document.element("cpu", named, shape, *features, mode="custom", match="exact", check=check)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ansible_collections.playvirt.core.plugins.module_utils.domain import document
+from ansible_collections.playvirt.core.plugins.module_utils.domain import document, virtio
 
 
 def convert_rng(spec: Mapping[str, Any]) -> document.Element | None:
@@ -16,4 +16,4 @@ def convert_rng(spec: Mapping[str, Any]) -> document.Element | None:
     if "rng" not in (spec["domain"].get("devices") or {}):
         return None
     backend = document.element("backend", "/dev/urandom", model="random")
-    return document.element("rng", backend, model="virtio-non-transitional")
+    return document.element("rng", backend, model=virtio.model(spec))

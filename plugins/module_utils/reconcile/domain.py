@@ -68,7 +68,11 @@ def _start_steps(vmi: Mapping[str, Any], observed: Mapping[str, Any]) -> dict[st
         "define": {
             **reach,
             "name": name,
-            "xml": convert.convert_domain(vmi, emulation=kubevirt.uses_emulation(observed["kubevirt"])),
+            "xml": convert.convert_domain(
+                vmi,
+                emulation=kubevirt.uses_emulation(observed["kubevirt"]),
+                maker=kubevirt.maker(observed["kubevirt"]),
+            ),
         },
         "start": {**reach, "name": name},
     }
