@@ -10,6 +10,20 @@ from collections.abc import Iterator
 from ansible_collections.playvirt.core.plugins.module_utils.admission import subject, tree
 from ansible_collections.playvirt.core.plugins.module_utils.api.causes import NOT_SUPPORTED, Cause
 
+#: field -> what of it has no effect without KVM; the rules below refuse just that
+NEEDS_KVM = {
+    "spec.domain.cpu.model": "host-passthrough",
+    "spec.domain.cpu.features[].policy": "force, forbid",
+    "spec.domain.features.hyperv": "enabled",
+    "spec.domain.features.hypervPassthrough": "enabled",
+    "spec.domain.features.kvm": "hidden",
+    "spec.domain.features.pvspinlock": "enabled",
+    "spec.domain.features.apic.endOfInterrupt": "true",
+    "spec.domain.clock.timer.kvm": "present",
+    "spec.domain.clock.timer.hyperv": "present",
+    "spec.domain.clock.timer.pit.tickPolicy": "discard",
+    "spec.domain.devices.panicDevices[].model": "hyperv",
+}
 _WHY = "needs KVM, and this installation emulates its guests (developerConfiguration.useEmulation of its KubeVirt)"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.playvirt.core.plugins.module_utils.admission import instance, request
+from ansible_collections.playvirt.core.plugins.module_utils.admission.rules import emulation
 
 from .cases import GONE, Case, Settings, told, vmi
 
@@ -497,6 +498,12 @@ _EMULATED = [
     ("domain.clock.timer.pit.tickPolicy", "discard", "delay", "use delay"),
     ("domain.devices.panicDevices[+].model", "hyperv", "isa", "use isa or pvpanic"),
 ]
+
+
+def test_every_field_that_needs_kvm_has_a_case() -> None:
+    cases = ["spec." + path.replace("[+]", "[]") for path, *_rest in _EMULATED]
+    assert all(any(case.startswith(field) for case in cases) for field in emulation.NEEDS_KVM)
+    assert all(any(case.startswith(field) for field in emulation.NEEDS_KVM) for case in cases)
 
 
 @pytest.mark.parametrize(("path", "wrong", "near", "instead"), _EMULATED)
