@@ -32,10 +32,10 @@ chown -R 107:107 "$root/run"
 mount --bind "$tests" "$root/tests"
 hostname launcher
 echo "127.0.0.1 localhost launcher" > "$root/etc/hosts"
-# No exec: PID 1 reaps what libvirtd leaves.
-chroot --userspec=107:107 "$root" setpriv --no-new-privs --inh-caps=-all --bounding-set=-all env -i \
+# PID 1 stays this shell, which reaps what libvirtd leaves: without the last word it would become the command.
+chroot "$root" setpriv --reuid=107 --regid=107 --clear-groups --no-new-privs --inh-caps=-all --bounding-set=-all env -i \
     PATH=/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8 PYTHONPATH=/usr/share/ansible/collections PYTHONDONTWRITEBYTECODE=1 \
-    LIBVIRT_DRIVER_DIR=/usr/lib/playvirt/libvirt-drivers "$@"
+    LIBVIRT_DRIVER_DIR=/usr/lib/playvirt/libvirt-drivers "$@" || exit $?
 """
 
 
