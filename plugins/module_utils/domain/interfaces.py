@@ -11,13 +11,12 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ansible_collections.playvirt.core.plugins.module_utils.api import errors, guest_networks, metadata, names
-from ansible_collections.playvirt.core.plugins.module_utils.domain import compute, document
+from ansible_collections.playvirt.core.plugins.module_utils.domain import document, identity, virtio
 
 #: the networks behind masquerade where the VMI says nothing; the guest's gateway has the first address, the guest the second
 IPV4_NETWORK, IPV6_NETWORK = "10.0.2.0/24", "fd10:0:2::/120"
 #: DHCP on a bridge is answered from a link-local address, another one for each interface
 _BRIDGE_SERVER = ipaddress.IPv4Address("169.254.75.10")
-_MODELS = {"virtio": "virtio-non-transitional"}
 
 
 def mac_address(vmi: Mapping[str, Any], interface: Mapping[str, Any]) -> str:
@@ -25,7 +24,7 @@ def mac_address(vmi: Mapping[str, Any], interface: Mapping[str, Any]) -> str:
     written = interface.get("macAddress")
     if written:
         return str(written).lower().replace("-", ":")
-    return metadata.derived_mac(compute.domain_uuid(vmi), interface["name"])
+    return metadata.derived_mac(identity.domain_uuid(vmi), interface["name"])
 
 
 def convert_interfaces(vmi: Mapping[str, Any]) -> list[document.Element]:
@@ -41,7 +40,7 @@ def _convert(vmi: Mapping[str, Any], attachment: guest_networks.Attachment) -> d
         "interface",
         document.element("mac", address=mac_address(vmi, interface)),
         *_backend(vmi, attachment),
-        document.element("model", type=_MODELS.get(model, model)),
+        document.element("model", type=virtio.model(vmi["spec"]) if model == "virtio" else model),
         document.element("driver", queues=queues) if queues > 1 else None,
         document.element("link", state="down") if interface.get("state") == "down" else None,
         # Only a card that the guest may boot from needs its ROM, which takes time to start.

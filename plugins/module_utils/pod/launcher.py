@@ -11,7 +11,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.playvirt.core.plugins.module_utils.api import fencing, metadata, names
-from ansible_collections.playvirt.core.plugins.module_utils.pod import networks, probes, resources, scheduling, volumes
+from ansible_collections.playvirt.core.plugins.module_utils.pod import (
+    machine,
+    networks,
+    probes,
+    resources,
+    scheduling,
+    volumes,
+)
 
 #: added to the guest's own grace period before the kubelet kills the pod
 POD_GRACE_MARGIN_SECONDS = 30
@@ -21,10 +28,11 @@ RUNTIME_DEFAULT = {"type": "RuntimeDefault"}
 
 @dataclass(frozen=True)
 class Installation:
-    """What the pod takes from the installation: the launcher's image, how it is pulled, how resources are reckoned."""
+    """What the pod takes from the installation: the launcher's image, how it is pulled, whether guests are emulated, how resources are reckoned."""
 
     launcher_image: str
     pull_policy: str = "IfNotPresent"
+    emulation: bool = False
     sizing: resources.Sizing = field(default_factory=resources.Sizing)
 
 
@@ -64,11 +72,11 @@ def _compute(vmi: Mapping[str, Any], installation: Installation) -> dict[str, An
             "--fence-seconds",
             str(fencing.FENCE_SECONDS),
         ],
-        "resources": resources.compute(vmi["spec"], installation.sizing),
+        "resources": resources.compute(vmi["spec"], installation.sizing, emulation=installation.emulation),
         "securityContext": _security_context(networks.seccomp_profile(vmi) or RUNTIME_DEFAULT),
         **probes.render(vmi),
         "terminationMessagePolicy": "FallbackToLogsOnError",
-        "volumeMounts": [*volumes.working_mounts(), *volumes.disk_mounts(vmi)],
+        "volumeMounts": [*volumes.working_mounts(), *volumes.disk_mounts(vmi), *machine.mounts(vmi["spec"])],
         **({"volumeDevices": devices} if devices else {}),
     }
 
@@ -107,7 +115,8 @@ def render_launcher_pod(vmi: Mapping[str, Any], installation: Installation) -> d
     hands out together with the node's directory of virt-handler.
     """
     meta, spec = metadata.meta(vmi), vmi["spec"]
-    console = spec["domain"].get("devices", {}).get("autoattachSerialConsole", True)
+    devices = spec["domain"].get("devices", {})
+    console_log = devices.get("autoattachSerialConsole", True) and devices.get("logSerialConsole", True)
     pod_spec: dict[str, Any] = {
         "restartPolicy": "Never",
         "enableServiceLinks": False,
@@ -115,7 +124,7 @@ def render_launcher_pod(vmi: Mapping[str, Any], installation: Installation) -> d
         "terminationGracePeriodSeconds": grace_seconds(vmi) + POD_GRACE_MARGIN_SECONDS,
         "hostname": spec.get("hostname") or meta["name"].split(".")[0][:63].rstrip("-"),
         "readinessGates": [{"conditionType": names.UNPAUSED}],
-        **scheduling.render(spec),
+        **scheduling.render(spec, machine.node_labels(spec, emulation=installation.emulation)),
         "securityContext": {
             "runAsUser": names.LAUNCHER_UID,
             "runAsGroup": names.LAUNCHER_UID,
@@ -126,12 +135,13 @@ def render_launcher_pod(vmi: Mapping[str, Any], installation: Installation) -> d
         },
         "containers": [
             _compute(vmi, installation),
-            *([_console_log(vmi, installation)] if console else []),
+            *([_console_log(vmi, installation)] if console_log else []),
         ],
-        "volumes": [*volumes.working_volumes(), *volumes.disk_volumes(vmi)],
+        "volumes": [*volumes.working_volumes(), *volumes.disk_volumes(vmi), *machine.pod_volumes(spec)],
     }
-    if secrets := volumes.pull_secrets(spec):
-        pod_spec["imagePullSecrets"] = secrets
+    secrets = [*volumes.pull_secrets(spec), *({"name": secret} for secret in machine.pull_secrets(spec))]
+    if secrets:
+        pod_spec["imagePullSecrets"] = [entry for index, entry in enumerate(secrets) if entry not in secrets[:index]]
     if account := volumes.service_account(spec):
         pod_spec["serviceAccountName"] = account
     pod_spec |= networks.dns(spec)

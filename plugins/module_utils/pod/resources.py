@@ -13,6 +13,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from ansible_collections.playvirt.core.plugins.module_utils.api import errors, guest_resources, names, quantity
+from ansible_collections.playvirt.core.plugins.module_utils.pod import machine
 
 MIB = 1024 * 1024
 #: libvirtd 30 MiB, the launcher 30 MiB, QEMU itself 60 MiB, and its cache of translated code 64 MiB
@@ -21,6 +22,8 @@ VIDEO_OVERHEAD_MIB = 32
 PER_CPU_OVERHEAD_MIB = 8
 #: a passt process is 15 MiB large with a few connections
 PASST_OVERHEAD_MIB = 24
+#: swtpm beside QEMU
+TPM_OVERHEAD_MIB = 16
 #: a probe that asks the guest agent is a process beside the launcher while it runs
 AGENT_PROBE_OVERHEAD_MIB = 40
 
@@ -80,6 +83,11 @@ def _agent_probes(spec: Mapping[str, Any]) -> int:
     return sum("exec" in probe or "guestAgentPing" in probe for probe in probes)
 
 
+def _has_tpm(spec: Mapping[str, Any]) -> bool:
+    tpm = (spec["domain"].get("devices") or {}).get("tpm")
+    return tpm is not None and tpm.get("enabled") is not False
+
+
 def overhead_bytes(spec: Mapping[str, Any], sizing: Sizing) -> int:
     """The memory that the launcher needs beside the guest's."""
     devices = spec["domain"].get("devices") or {}
@@ -90,6 +98,7 @@ def overhead_bytes(spec: Mapping[str, Any], sizing: Sizing) -> int:
         + PER_CPU_OVERHEAD_MIB * guest_resources.virtual_cpus(spec)
         + (VIDEO_OVERHEAD_MIB if graphics else 0)
         + PASST_OVERHEAD_MIB * sum("passtBinding" in interface for interface in devices.get("interfaces") or [])
+        + (TPM_OVERHEAD_MIB if _has_tpm(spec) else 0)
         + AGENT_PROBE_OVERHEAD_MIB * _agent_probes(spec)
     )
     return math.ceil((mib * MIB + page_tables) * sizing.overhead_ratio)
@@ -111,11 +120,17 @@ def is_guaranteed(spec: Mapping[str, Any]) -> bool:
     )
 
 
-def compute(spec: Mapping[str, Any], sizing: Sizing) -> dict[str, Any]:
+def _take_off(amounts: dict[str, Any], size: int, *, least: int) -> None:
+    """Make the memory in `amounts`, where there is any, smaller by so much."""
+    if "memory" in amounts:
+        amounts["memory"] = _mib(max(least, quantity.parse_bytes(amounts["memory"]) - size))
+
+
+def compute(spec: Mapping[str, Any], sizing: Sizing, *, emulation: bool) -> dict[str, Any]:
     """Requests and limits of the compute container.
 
     What the VMI asks for carries over; memory gets the overhead added, a limit only where the VMI has one. With overcommitGuestOverhead nothing is
-    requested for the overhead.
+    requested for the overhead. Where huge pages back the guest's memory, they are asked for, and of memory only what is left.
     """
     asked = spec["domain"].get("resources") or {}
     requests, limits = dict(asked.get("requests") or {}), dict(asked.get("limits") or {})
@@ -129,7 +144,14 @@ def compute(spec: Mapping[str, Any], sizing: Sizing) -> dict[str, Any]:
     requests.setdefault("cpu", f"{max(1, guest_resources.virtual_cpus(spec) * 1000 // sizing.cpu_allocation_ratio)}m")
     if "memory" in limits:
         limits["memory"] = _mib(quantity.parse_bytes(limits["memory"]) + overhead)
+    if huge := machine.huge_memory(spec):
+        _take_off(requests, guest_resources.guest_memory_bytes(spec), least=overhead)
+        _take_off(limits, guest_resources.guest_memory_bytes(spec), least=overhead)
+        requests |= huge
+        limits |= huge
     limits[names.TUN_DEVICE] = "1"
+    if not emulation:
+        limits[names.KVM_DEVICE] = "1"
     return {"requests": requests, "limits": limits}
 
 

@@ -14,7 +14,8 @@ from ansible_collections.playvirt.core.plugins.module_utils.api import names
 _COPIED = ("affinity", "tolerations", "topologySpreadConstraints", "priorityClassName", "schedulerName")
 
 
-def render(spec: Mapping[str, Any]) -> dict[str, Any]:
-    """nodeSelector, and each of the other fields that the VMI sets."""
-    selector = {"kubernetes.io/arch": "amd64", names.SCHEDULABLE: "true", **(spec.get("nodeSelector") or {})}
+def render(spec: Mapping[str, Any], node_labels: Mapping[str, str]) -> dict[str, Any]:
+    """nodeSelector, and each of the other fields that the VMI sets; `node_labels` are those that its machine needs of the node."""
+    given = spec.get("nodeSelector") or {}
+    selector = {"kubernetes.io/arch": "amd64", names.SCHEDULABLE: "true", **node_labels, **given}
     return {"nodeSelector": selector, **{name: spec[name] for name in _COPIED if spec.get(name)}}

@@ -11,10 +11,11 @@ from typing import Any
 from ansible_collections.playvirt.core.plugins.module_utils.api import conditions, errors, kubevirt, metadata, names
 from ansible_collections.playvirt.core.plugins.module_utils.domain import (
     additions,
-    compute,
     convert,
+    identity,
     interfaces,
     iso_images,
+    machine,
     volumes,
 )
 from ansible_collections.playvirt.core.plugins.module_utils.pod import launcher
@@ -88,8 +89,10 @@ def _starts_paused(vmi: Mapping[str, Any]) -> bool:
 def _start_steps(vmi: Mapping[str, Any], observed: Mapping[str, Any]) -> dict[str, Any]:
     """Every step from an empty pod to a running domain; each is safe to repeat."""
     reach = _launcher(observed)
-    name = convert.domain_name(vmi)
-    xml = convert.convert_domain(vmi, emulation=kubevirt.uses_emulation(observed["kubevirt"]))
+    name = identity.domain_name(vmi)
+    xml = convert.convert_domain(
+        vmi, emulation=kubevirt.uses_emulation(observed["kubevirt"]), maker=kubevirt.maker(observed["kubevirt"])
+    )
     steps: dict[str, Any] = {
         "define": {
             **reach,
@@ -117,7 +120,7 @@ def _running(
     status = instance_status.in_phase(vmi.get("status") or {}, names.RUNNING, now=now)
     status = volume_status.with_targets(status, vmi)
     status["interfaces"] = interface_status.interfaces(vmi, pod)
-    status["machine"] = {"type": (vmi["spec"]["domain"].get("machine") or {}).get("type") or compute.DEFAULT_MACHINE}
+    status["machine"] = {"type": machine.machine_type(vmi["spec"])}
     if conditions.get(status.get("conditions"), names.SYNCHRONIZED):
         status["conditions"] = conditions.remove(status.get("conditions"), names.SYNCHRONIZED)
     status = guest_status.sized(status, vmi["spec"])
@@ -146,7 +149,7 @@ def _ended(vmi: Mapping[str, Any], domain: Mapping[str, Any], now: str) -> dict[
 
 def _plan_shutdown(vmi: Mapping[str, Any], observed: Mapping[str, Any], now: str) -> plan.Plan:
     """The VMI is being deleted and its guest runs: ask it to shut down until its grace period is over, then turn it off."""
-    step = {**_launcher(observed), "name": convert.domain_name(vmi)}
+    step = {**_launcher(observed), "name": identity.domain_name(vmi)}
     waited = metadata.seconds_between(metadata.meta(vmi)["deletionTimestamp"], now)
     left = launcher.grace_seconds(vmi) - waited
     if left <= 0:
@@ -168,7 +171,7 @@ def _plan_alive(vmi: Mapping[str, Any], observed: Mapping[str, Any], now: str) -
     left = RESUME_SECONDS - metadata.seconds_between(since, now)
     if left > 0:
         return plan.Plan(status=changed, requeue_after=left)
-    step = {**_launcher(observed), "name": convert.domain_name(vmi)}
+    step = {**_launcher(observed), "name": identity.domain_name(vmi)}
     return plan.Plan(steps={"resume": step}, status=changed, requeue_after=RESUME_SECONDS)
 
 

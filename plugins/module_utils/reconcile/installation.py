@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible_collections.playvirt.core.plugins.module_utils.api import additions, errors, kinds
+from ansible_collections.playvirt.core.plugins.module_utils.api import kubevirt as kubevirt_types
 from ansible_collections.playvirt.core.plugins.module_utils.pod import launcher, resources
 from ansible_collections.playvirt.core.plugins.module_utils.reconcile import reading
 
@@ -52,5 +53,9 @@ def launcher_of(kubevirt: Mapping[str, Any] | None) -> launcher.Installation:
             "playvirt is not deployed yet: no KubeVirt object tells the launcher's image", delay_seconds=5
         )
     policy = kubevirt["spec"].get("imagePullPolicy", "IfNotPresent")
-    sizing = resources.sizing_of(kubevirt["spec"].get("configuration") or {})
-    return launcher.Installation(f"{registry}/virt-launcher:{version}", policy, sizing)
+    return launcher.Installation(
+        launcher_image=f"{registry}/virt-launcher:{version}",
+        pull_policy=policy,
+        emulation=kubevirt_types.uses_emulation(kubevirt),
+        sizing=resources.sizing_of(kubevirt["spec"].get("configuration") or {}),
+    )

@@ -44,24 +44,29 @@ def test_sizing_without_a_word_is_the_default() -> None:
 
 def test_the_installation_can_overcommit() -> None:
     developer = {"cpuAllocationRatio": 4, "memoryOvercommit": 200}
-    asked = resources.compute(_spec({"cpu": {"cores": 2}}), resources.sizing_of({"developerConfiguration": developer}))
+    asked = resources.compute(
+        _spec({"cpu": {"cores": 2}}), resources.sizing_of({"developerConfiguration": developer}), emulation=True
+    )
     assert asked["requests"] == {"memory": f"{256 + 184 + 16 + 1}Mi", "cpu": "500m"}
 
 
 def test_what_the_instance_requests_is_not_overcommitted() -> None:
     spec = _spec({"resources": {"requests": {"memory": "512Mi", "cpu": "3"}}})
-    asked = resources.compute(spec, resources.Sizing(memory_overcommit=200, cpu_allocation_ratio=1000))
+    asked = resources.compute(spec, resources.Sizing(memory_overcommit=200, cpu_allocation_ratio=1000), emulation=True)
     assert asked["requests"] == {"memory": f"{512 + 184 + 24 + 1}Mi", "cpu": "3"}
 
 
 def test_the_smallest_cpu_request_is_one_millicore() -> None:
-    assert resources.compute(_spec(), resources.Sizing(cpu_allocation_ratio=10**6))["requests"]["cpu"] == "1m"
+    assert (
+        resources.compute(_spec(), resources.Sizing(cpu_allocation_ratio=10**6), emulation=True)["requests"]["cpu"]
+        == "1m"
+    )
 
 
 def _qos(spec: dict[str, Any]) -> str:
     """The class that Kubernetes gives a pod of these containers."""
     same = True
-    for asked in (resources.compute(spec, resources.Sizing()), resources.console_log(spec)):
+    for asked in (resources.compute(spec, resources.Sizing(), emulation=True), resources.console_log(spec)):
         for name in ("cpu", "memory"):
             limit, request = asked["limits"].get(name), asked["requests"].get(name)
             same = same and limit is not None and quantity.parse(limit) == quantity.parse(request)
@@ -91,5 +96,5 @@ def test_quality_of_service(asked: dict[str, Any], qos: str) -> None:
 
 def test_overcommitted_overhead_is_in_the_limit_alone() -> None:
     spec = _spec({"resources": {"requests": ALL, "limits": ALL, "overcommitGuestOverhead": True}})
-    asked = resources.compute(spec, resources.Sizing())
+    asked = resources.compute(spec, resources.Sizing(), emulation=True)
     assert (asked["requests"]["memory"], asked["limits"]["memory"]) == ("512Mi", "705Mi")
