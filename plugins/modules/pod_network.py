@@ -324,7 +324,8 @@ def _told(
 def run(params: Mapping[str, Any], *, check_mode: bool) -> dict[str, Any]:
     """Make or remove the guest's networks; returns `changed`, `commands`, `diff`, and with state present `leases` and `addresses`.
 
-    Raises NotReady when the launcher has ended or lacks a network yet, InvalidObject for options, CommandFailed when `ip` or `nft` refuse.
+    Raises NotReady when the launcher has ended, PermanentError where its pod lacks a network, InvalidObject for options,
+    CommandFailed when `ip` or `nft` refuse.
     """
     wishes = bindings_of(params)
     pid, pod_uid, is_wanted = params["pid"], params["pod_uid"], params["state"] == "present"

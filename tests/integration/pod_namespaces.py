@@ -23,7 +23,7 @@ COLLECTIONS = str(pathlib.Path(pod_network.__file__).parents[5])
 NEEDED = ("ip", "nft", "unshare", "nsenter")
 POD_ADDRESS, PEER_ADDRESS, GUEST_ADDRESS = "10.9.9.2", "10.9.9.1", "10.0.2.2"
 POD_ADDRESS6, PEER_ADDRESS6, GUEST_ADDRESS6 = "fd00:9::2", "fd00:9::1", "fd10:0:2::2"
-ASK = "import socket, sys; s = socket.create_connection((sys.argv[1], int(sys.argv[2])), 15); print(s.makefile().readline())"
+ASK = "import socket, sys; s = socket.create_connection((sys.argv[1], int(sys.argv[2])), float(sys.argv[3])); print(s.makefile().readline())"
 ANSWER = """
 import socket
 server = socket.create_server(("::", int(__import__("sys").argv[1])), family=socket.AF_INET6, dualstack_ipv6=True)
@@ -93,9 +93,9 @@ class Namespace:
         self.servers.append(server)
         assert server.stdout.readline() == b"ready\n"
 
-    def ask(self, address: str, port: int) -> str:
+    def ask(self, address: str, port: int, *, seconds: float = 15) -> str:
         """What the server at an address answers, or the name of the error."""
-        command = [*self._enter, sys.executable, "-c", ASK, address, str(port)]
+        command = [*self._enter, sys.executable, "-c", ASK, address, str(port), str(seconds)]
         ended = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
         return ended.stdout.strip() or ended.stderr.splitlines()[-1].partition(":")[0]
 

@@ -211,7 +211,7 @@ def test_network_without_addresses_is_bridged_and_nobody_is_told_any(resolv_conf
 def test_network_that_the_pod_does_not_have() -> None:
     with pod_namespaces.three() as (pod, *_):
         before = pod.run("ip -brief link")
-        with pytest.raises(errors.NotReady, match="the pod has no interface pod0123456789a or net1 yet"):
+        with pytest.raises(errors.PermanentError, match="the pod has no interface pod0123456789a or net1: "):
             run(
                 pod,
                 uplink="pod0123456789a",
@@ -221,7 +221,7 @@ def test_network_that_the_pod_does_not_have() -> None:
                 binding="bridge",
                 mac=GUEST_MAC,
             )
-        with pytest.raises(errors.NotReady, match="the pod has no interface pod0123456789a yet"):
+        with pytest.raises(errors.PermanentError, match="the pod has no interface pod0123456789a: "):
             run(pod, uplink="pod0123456789a", binding="passt")
         assert pod.run("ip -brief link") == before
 

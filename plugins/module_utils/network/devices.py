@@ -78,12 +78,18 @@ def parse_routes(text: str) -> list[Mapping[str, Any]]:
 
 
 def uplink_name(observed: Observed, *candidates: str) -> str:
-    """Return the first of the names that the pod has an interface of. Raises NotReady naming all of them."""
+    """Return the first of the names that the pod has an interface of. Raises PermanentError naming all of them.
+
+    It is permanent because a pod's interfaces are made before its processes start.
+    """
     for name in candidates:
         if name in observed.devices:
             return name
     names = " or ".join(dict.fromkeys(candidates))
-    raise errors.NotReady(f"the pod has no interface {names} yet; its CNI plugins have to make it first")
+    raise errors.PermanentError(
+        f"the pod has no interface {names}: its CNI plugins have not made it, and make none once the pod runs. Is Multus in this"
+        f" cluster, and does the network that the VirtualMachineInstance names exist? Then delete the instance, or restart its machine"
+    )
 
 
 def kind(device: Device) -> str:

@@ -145,7 +145,7 @@ def _check_guest(
 
 
 def uplink_mtu(wish: Masquerade, observed: devices.Observed) -> int:
-    """Return the MTU that the guest's side must have: that of the pod's interface. Raises NotReady while the pod has no interface."""
+    """Return the MTU that the guest's side must have: that of the pod's interface. Raises PermanentError where the pod has no such interface."""
     return int(observed.devices[devices.uplink_name(observed, wish.uplink, wish.fallback)]["mtu"])
 
 

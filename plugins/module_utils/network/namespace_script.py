@@ -19,7 +19,8 @@ _FAMILIES = ("ip", "ip6")
 
 
 class Binding(Protocol):
-    """How one interface of the guest is connected: masquerade, bridge, passt. Methods that look at what was observed raise NotReady where the pod lacks it."""
+    """How one interface of the guest is connected: masquerade, bridge, passt. Methods that look at what was observed raise PermanentError where the pod
+    lacks it."""
 
     def batch(self, observed: devices.Observed) -> list[str]:
         """Lines for `ip -batch`."""
@@ -112,7 +113,7 @@ def parse_observation(wishes: Sequence[Binding], output: str) -> devices.Observe
 
 
 def changes(wishes: Sequence[Binding], observed: devices.Observed) -> Changes:
-    """Return what is missing for the wishes. Raises NotReady while the pod has no interface."""
+    """Return what is missing for the wishes. Raises PermanentError where the pod has no such interface."""
     wanted = {path: value for wish in wishes for path, value in wish.sysctls(observed).items()}
     return Changes(
         batch=[line for wish in wishes for line in wish.batch(observed)],

@@ -25,7 +25,7 @@ class Passt:
         devices.check_names(uplink=self.uplink, fallback=self.fallback)
 
     def batch(self, observed: devices.Observed) -> list[str]:
-        """Return nothing to make. Raises NotReady while the pod has no interface."""
+        """Return nothing to make. Raises PermanentError where the pod has no such interface."""
         devices.uplink_name(observed, self.uplink, self.fallback)
         return []
 

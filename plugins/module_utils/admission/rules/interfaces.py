@@ -112,6 +112,10 @@ def _dhcp(interface: _Interface, field: str) -> Iterator[Cause]:
         yield Cause(place, "Found Duplicates: you have provided duplicate DHCPPrivateOptions")
     if any(number not in _PRIVATE_OPTIONS for number in private):
         yield Cause(place, "provided DHCPPrivateOptions are out of range, must be in range 224 to 254")
+    if options and tree.has(interface, "passtBinding"):
+        yield Cause(
+            place, "dhcpOptions have no effect with passtBinding: passt tells the guest its addresses", NOT_SUPPORTED
+        )
     if not all(_is_ipv4(server) for server in tree.strings(options, "ntpServers")):
         yield Cause(tree.path(place, "ntpServers"), "NTP servers must be a list of valid IPv4 addresses.")
 

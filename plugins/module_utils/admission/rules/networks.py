@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Iterator
 
 from ansible_collections.playvirt.core.plugins.module_utils.admission import subject, tree
@@ -41,6 +42,23 @@ def _each(it: subject.Subject) -> Iterator[Cause]:
         seen.add(name)
 
 
+def _ranges(it: subject.Subject) -> Iterator[Cause]:
+    for index, network in enumerate(tree.entries(it.spec, "networks")):
+        for name, version in (("vmNetworkCIDR", 4), ("vmIPv6NetworkCIDR", 6)):
+            text = tree.text(tree.section(network, "pod"), name)
+            if text and not _is_network(text, version):
+                field = it.at("networks", index, "pod", name)
+                yield Cause(field, f"{field} '{text}' has to be an IPv{version} network of 4 addresses at least")
+
+
+def _is_network(text: str, version: int) -> bool:
+    try:
+        network = ipaddress.ip_network(text)
+    except ValueError:
+        return False
+    return network.version == version and network.num_addresses >= 4
+
+
 def _matches(it: subject.Subject) -> Iterator[Cause]:
     networks, interfaces = tree.entries(it.spec, "networks"), tree.entries(it.devices, "interfaces")
     network_names = {tree.text(network, "name") for network in networks}
@@ -59,4 +77,4 @@ def _matches(it: subject.Subject) -> Iterator[Cause]:
         seen.add(name)
 
 
-RULES: tuple[subject.Rule, ...] = (_pod_network, _each, _matches)
+RULES: tuple[subject.Rule, ...] = (_pod_network, _each, _ranges, _matches)

@@ -137,6 +137,18 @@ NETWORKS: list[Case] = [
         "Only one interface can be connected to one specific network",
         _SECOND,
     ),
+    (
+        {"networks[0].pod.vmNetworkCIDR": "10.1.0.1/24"},
+        "spec.networks[0].pod.vmNetworkCIDR",
+        "spec.networks[0].pod.vmNetworkCIDR '10.1.0.1/24' has to be an IPv4 network of 4 addresses at least",
+        {"networks[0].pod.vmNetworkCIDR": "10.1.0.0/30"},
+    ),
+    (
+        {"networks[0].pod.vmIPv6NetworkCIDR": "10.1.0.0/24"},
+        "spec.networks[0].pod.vmIPv6NetworkCIDR",
+        "spec.networks[0].pod.vmIPv6NetworkCIDR '10.1.0.0/24' has to be an IPv6 network of 4 addresses at least",
+        {"networks[0].pod.vmIPv6NetworkCIDR": "fd20::/64"},
+    ),
     ({"networks[0].name": "lost"}, "spec.networks[0].name", "spec.networks[0].name 'lost' not found.", {}),
     ({"networks[0].name": "lost"}, f"{NIC}.name", f"{NIC}.name 'default' not found.", {}),
 ]
@@ -171,6 +183,12 @@ INTERFACES: list[Case] = [
         f"{NIC}.passtBinding",
         "PasstBinding interface only implemented with pod network",
         _bound("passtBinding"),
+    ),
+    (
+        {**_bound("passtBinding"), **_nic("dhcpOptions", {"bootFileName": "pxelinux.0"})},
+        f"{NIC}.dhcpOptions",
+        "dhcpOptions have no effect with passtBinding: passt tells the guest its addresses",
+        {**_bound("bridge"), **_nic("dhcpOptions", {"bootFileName": "pxelinux.0"})},
     ),
     (
         _bound("slirp"),

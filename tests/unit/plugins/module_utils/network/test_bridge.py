@@ -91,7 +91,7 @@ def test_port_whose_alias_was_changed() -> None:
 
 
 def test_batch_before_cni_has_made_the_uplink() -> None:
-    with pytest.raises(errors.NotReady, match="no interface eth0 yet"):
+    with pytest.raises(errors.PermanentError, match="no interface eth0: "):
         WISH.batch(observed())
 
 

@@ -102,7 +102,7 @@ def test_batch_makes_tap_of_another_owner_anew(wrong: dict[str, Any]) -> None:
 
 
 def test_batch_before_cni_has_made_the_uplink() -> None:
-    with pytest.raises(errors.NotReady, match="no interface eth0 yet"):
+    with pytest.raises(errors.PermanentError, match="no interface eth0: "):
         WISH.batch(observed())
 
 
@@ -196,7 +196,7 @@ def test_lease_has_the_versions_of_ip_that_the_pod_has(addresses: list[str], ver
 def test_uplink_under_the_name_that_multus_gives() -> None:
     wish = dataclasses.replace(WISH, uplink="pod0", fallback="net1")
     assert 'iifname "net1" dnat' in wish.ruleset(observed({**UPLINK, "ifname": "net1"}))
-    with pytest.raises(errors.NotReady, match="no interface pod0 or net1 yet"):
+    with pytest.raises(errors.PermanentError, match="no interface pod0 or net1: "):
         wish.batch(observed(UPLINK))
 
 
