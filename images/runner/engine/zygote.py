@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 import gc
 import json
+import multiprocessing.util
 import os
 import resource
 import select
@@ -227,6 +228,8 @@ def load(roles: list[str], playbooks: list[str]) -> tuple[Any, HostStarter, dict
     )
     from ansible_collections.playvirt.core.images.runner.engine import worker as worker  # forks have it
 
+    # One folder for all workers, which goes with this process: theirs would stay, since they end without cleaning up.
+    multiprocessing.util.get_temp_dir()
     play.configure()
     compiled_templates.install()
     misfits = core_shortcuts.install()
