@@ -16,7 +16,7 @@ from ansible_collections.playvirt.core.plugins.module_utils.reconcile import rea
 
 from . import services
 from .access import dependents, gateway, proxy, routes, scraping
-from .api import api_client, credentials, lease, self_signed
+from .api import api_client, credentials, lease
 from .engine import engine
 from .settings import options as options_file
 from .settings import watches as watches_file
@@ -108,9 +108,14 @@ class Runner:
             await self.health.stop()
 
     def _metrics_server(self, client: api_client.APIClient) -> metrics_server.MetricsServer:
+        tls = None
+        if self._options.metrics_secure:
+            from .api import self_signed  # several MiB that nobody else needs
+
+            tls = self_signed.server_context()
         return metrics_server.MetricsServer(
             self._metrics,
-            tls=self_signed.server_context() if self._options.metrics_secure else None,
+            tls=tls,
             guard=scraping.ScrapeGuard(client) if self._options.metrics_guarded else None,
         )
 

@@ -48,6 +48,8 @@ class Scene:
         self._folder = folder
         self._process: subprocess.Popen[bytes] | None = None
         self._log = folder / "runner.log"
+        self.temporary = folder / "tmp"
+        self.temporary.mkdir()
         self._health, self._metrics = (f"127.0.0.1:{port}" for port in bare_api_server.free_ports(2))
 
     def start(self) -> None:
@@ -57,6 +59,8 @@ class Scene:
             "PYTHONPATH": str(COLLECTIONS),
             "ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS),
             "MEMCACHED_IMAGE": "memcached:1.7",
+            "TMPDIR": str(self.temporary),
+            "ANSIBLE_HOME": str(self.temporary / "ansible"),
             "HOME": str(self._folder),
         }
         environment.pop("POD_NAMESPACE", None)
@@ -318,3 +322,15 @@ def test_a_deletion_runs_the_finalizer(scene: Scene) -> None:
 def test_nothing_was_written_that_was_not_needed(scene: Scene) -> None:
     errors = [line for line in scene.log() if line["level"] == "error" and line["message"] != "play failed"]
     assert errors == []
+
+
+def test_runs_leave_nothing_on_disk(scene: Scene) -> None:
+    """What stays is kubernetes.core's cache of the API server's kinds: a file for each process, whatever the number of objects and runs."""
+    scene.stop()
+    plays = [line for line in scene.log() if line["message"] == "play"]
+    assert len(plays) > 10
+    left = [path.name for path in scene.temporary.rglob("*") if path.is_file()]
+    assert {name.partition("-")[0] for name in left} == {"k8srcp"}
+    assert len(left) == 2, "there were two processes"
+    folders = [path.name for path in scene.temporary.rglob("*") if path.is_dir()]
+    assert folders == ["ansible", "tmp"], folders

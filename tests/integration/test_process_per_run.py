@@ -75,3 +75,14 @@ async def test_a_process_per_run_leaves_nothing_behind(
     await play(shared)
     await gone(child)
     assert list(tmp_path.iterdir()) == []
+
+
+async def test_nor_does_one_that_was_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    async with started("inline-2.21") as found:
+        result, _ = await play(
+            found, playbook="", role="misbehaving", extra_vars={"how": "hang"}, engine="subprocess", timeout=6.0
+        )
+        assert "did not end within 6 s" in result.message
+    assert list(tmp_path.iterdir()) == []

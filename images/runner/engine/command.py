@@ -21,6 +21,11 @@ from .job import Job
 
 PLUGINS = str(Path(__file__).parents[1] / "callback_plugins")
 CALLBACK = "playvirt_runner"
+# `python -m ansible`, with the folder where multiprocessing has its sockets: it would make one itself, which stays where the process is killed.
+_ANSIBLE = """import multiprocessing, runpy, sys
+vars(multiprocessing.current_process())["_config"]["tempdir"] = sys.argv.pop(1)
+runpy.run_module("ansible", run_name="__main__", alter_sys=True)
+"""
 
 
 class _Dumper(yaml.CSafeDumper if hasattr(yaml, "CSafeDumper") else yaml.SafeDumper):  # type: ignore[misc]
@@ -57,7 +62,7 @@ def prepare(job: Job, directory: Path) -> list[str]:
         playbook = directory / "role.yml"
         play = {"name": job.role, "hosts": "localhost", "gather_facts": job.gather_facts, "roles": [{"role": job.role}]}
         playbook.write_text(json.dumps([play]), encoding="utf-8")
-    command = ["-m", "ansible", "playbook", "--extra-vars", given, "--extra-vars", own]
+    command = ["-c", _ANSIBLE, str(directory), "playbook", "--extra-vars", given, "--extra-vars", own]
     if "ANSIBLE_INVENTORY" not in os.environ:
         inventory = directory / "hosts"
         inventory.write_text("localhost ansible_connection=local\n", encoding="utf-8")
@@ -67,10 +72,11 @@ def prepare(job: Job, directory: Path) -> list[str]:
     return [*command, str(playbook)]
 
 
-def environment(job: Job) -> dict[str, str]:
-    """What the process has in its environment beyond the runner's."""
+def environment(job: Job, directory: Path) -> dict[str, str]:
+    """What the process has in its environment beyond the runner's; its temporary files go with the directory, also where it is ended."""
     plugins = os.environ.get("ANSIBLE_CALLBACK_PLUGINS")
     return {
+        "ANSIBLE_LOCAL_TEMP": os.environ.get("ANSIBLE_LOCAL_TEMP") or str(directory),
         **job.environment,
         "ANSIBLE_STDOUT_CALLBACK": CALLBACK,
         "ANSIBLE_CALLBACK_PLUGINS": os.pathsep.join(filter(None, [PLUGINS, plugins])),

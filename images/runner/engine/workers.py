@@ -135,8 +135,11 @@ class WorkerPool:
         self._busy.add(link)
         current = [""]
         try:
-            with tempfile.TemporaryDirectory(prefix="playvirt-run-") as directory:
-                message = {"arguments": command.prepare(job, Path(directory)), "environment": command.environment(job)}
+            # A process that is ended may still write while its folder is removed.
+            with tempfile.TemporaryDirectory(prefix="playvirt-run-", ignore_cleanup_errors=True) as name:
+                directory = Path(name)
+                environment = command.environment(job, directory)
+                message = {"arguments": command.prepare(job, directory), "environment": environment}
                 async with asyncio.timeout(job.timeout):
                     await link.send({"exec": message})
                     outcome = await self._follow(link, on_message, current)

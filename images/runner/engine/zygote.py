@@ -16,13 +16,16 @@ from __future__ import annotations
 import argparse
 import gc
 import json
+import multiprocessing
 import os
 import resource
 import select
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from contextlib import suppress
 from typing import Any
@@ -86,6 +89,7 @@ class Zygote:
         self._control = control
         self._runner = runner
         self._workers: dict[int, int] = {}  # pid -> id
+        self._folders: dict[int, str] = {}  # pid -> where multiprocessing has its sockets
         self._until: float | None = None
         self._wake_read, self._wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._inherited_signals = [signal.SIGCHLD, signal.SIGTERM, signal.SIGINT]
@@ -120,6 +124,8 @@ class Zygote:
                     return
         finally:
             surroundings.end_descendants()
+            for folder in self._folders.values():
+                shutil.rmtree(folder, ignore_errors=True)
 
     def _send(self, message: dict[str, Any]) -> None:
         with suppress(OSError):
@@ -143,13 +149,16 @@ class Zygote:
 
     def _spawn(self, identity: int, descriptors: list[int], *, cold: bool) -> None:
         connection, errors = descriptors
-        parent = os.getpid()
+        parent, folder = os.getpid(), tempfile.mkdtemp(prefix="playvirt-worker-")
         pid = os.fork()
         if pid == 0:
+            # It would make one itself and leave it, since it ends without cleaning up.
+            vars(multiprocessing.current_process())["_config"]["tempdir"] = folder
             self._become_worker(parent, connection=connection, errors=errors, cold=cold)
         for descriptor in descriptors:
             os.close(descriptor)
         self._workers[pid] = identity
+        self._folders[pid] = folder
         self._send({"spawned": {"id": identity, "pid": pid}})
 
     def _become_worker(self, parent: int, *, connection: int, errors: int, cold: bool) -> None:
@@ -193,6 +202,7 @@ class Zygote:
             elif pid in self._workers:
                 code = os.waitstatus_to_exitcode(status)
                 text = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+                shutil.rmtree(self._folders.pop(pid), ignore_errors=True)
                 self._send({"exited": {"id": self._workers.pop(pid), "status": text}})
             else:
                 continue  # an orphan
@@ -262,7 +272,10 @@ def main() -> None:
     gc.collect()
     gc.freeze()
     control.send(json.dumps({"ready": ready}).encode())
-    Zygote(control, runner, host, controller=controller, memory_kib=arguments.memory_kib).serve()
+    try:
+        Zygote(control, runner, host, controller=controller, memory_kib=arguments.memory_kib).serve()
+    finally:
+        control.detach()  # the other side hears of the end when this process has cleaned up
 
 
 if __name__ == "__main__":

@@ -283,10 +283,13 @@ class ZygoteProcess:
                 pass
 
     async def close(self) -> None:
-        """End the zygote and every worker."""
+        """End the zygote and every worker; it gets the time to remove its temporary folders."""
         if self._process is None or self.gone.is_set():
             return
-        self._socket().shutdown(socket.SHUT_RDWR)
+        if self._ready is None or not self._ready.done():
+            self._lost()  # it is importing, and has nothing to remove
+            return
+        self._socket().shutdown(socket.SHUT_WR)
         try:
             async with asyncio.timeout(5):
                 await self.gone.wait()

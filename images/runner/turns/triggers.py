@@ -80,7 +80,10 @@ class Triggers:
         deleting = "deletionTimestamp" in new["metadata"]
         priority = watch.priority + (DELETION_PRIORITY if deleting else 0)
         if old is None:
-            yield Trigger(key=key, reason="appeared", priority=priority, urgent=True)
+            # With several namespaces, each of their watches tells of a cluster-scoped object: the first one is enough.
+            covering = self._cache.sources_of(watch.api_version, watch.kind, *change.key) & set(watch.primary)
+            if covering <= change.sources:
+                yield Trigger(key=key, reason="appeared", priority=priority, urgent=True)
         elif old["metadata"].get("uid") != new["metadata"].get("uid"):
             yield Trigger(key=key, reason="created again", priority=priority, urgent=True)
         elif _generation_changed(old, new):

@@ -287,6 +287,12 @@ class Cache:
         key = store.by_uid.get(uid) if store else None
         return store.get(key) if store and key else None
 
+    def sources_of(self, api_version: str, kind: str, namespace: str | None, name: str) -> frozenset[Source]:
+        """The sources that cover an object; none where it is not here."""
+        store = self._stores.get((api_version, kind))
+        entry = store.entries.get((namespace or "", name)) if store else None
+        return entry.sources if entry else frozenset()
+
     def keys_covered_by(self, source: Source) -> list[Key]:
         """The key of every object of one source."""
         return [key for key, entry in self._stores[source.of_kind].entries.items() if source in entry.sources]

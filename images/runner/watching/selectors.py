@@ -78,10 +78,10 @@ class Matcher:
         self._fields = parse_fields(field_selector or "")
 
     def __call__(self, obj: Mapping[str, Any]) -> bool:
-        """Whether all of them match."""
+        """Whether all of them match; a cluster-scoped object is in every namespace's list."""
         meta = obj.get("metadata") or {}
         labels = meta.get("labels") or {}
-        if self._namespace is not None and meta.get("namespace") != self._namespace:
+        if self._namespace is not None and meta.get("namespace") not in (None, self._namespace):
             return False
         return all(test(labels) for test in self._labels) and all(test(obj) for test in self._fields)
 

@@ -12,6 +12,7 @@ import os
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import AsyncExitStack
+from pathlib import Path
 
 import pytest
 import pytest_asyncio
@@ -242,3 +243,19 @@ async def test_inline_tasks_leave_an_unknown_ansible_core_alone(monkeypatch: pyt
     monkeypatch.setattr(inline_tasks, "EXPECTED_ARGUMENTS", inline_tasks.EXPECTED_ARGUMENTS - {missing})
     assert inline_tasks.install() is False
     assert strategy.WorkerProcess is before is worker.WorkerProcess
+
+
+async def test_workers_and_their_zygote_leave_nothing_on_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    async with started("inline-2.21", plays_per_worker=2) as found:
+        for how in ("fail", "fail", "fail", "exit"):
+            await misbehave(found, how)
+        assert found.replaced == 2
+        pids = found.pids[1:]
+        await until(lambda: len(folders(tmp_path)) <= len(pids))
+    assert list(tmp_path.iterdir()) == []
+
+
+def folders(directory: Path) -> list[str]:
+    """Those of workers."""
+    return [path.name for path in directory.iterdir() if path.name.startswith("playvirt-worker-")]

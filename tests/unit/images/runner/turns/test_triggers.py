@@ -144,3 +144,20 @@ def test_what_is_read_leads_to_every_object_or_to_those_of_its_namespace() -> No
     ]
     assert s.see(CLAIMS, "data", namespace="two") == [("b", "PersistentVolumeClaim data changed", 3, False, False)]
     assert s.see(CLAIMS, "data", namespace="three") == []
+
+
+def test_a_cluster_scoped_object_appears_once_however_many_namespaces_are_watched() -> None:
+    kind: dict[str, Any] = {"api_version": "example.com/v1", "kind": "Site"}
+    first, second = (cache.Source(namespace=namespace, **kind) for namespace in ("one", "two"))
+    watch = watches.Watch(name="sites", role="r", primary=(first, second), **kind)
+    store = cache.Cache([first, second])
+    found: list[str] = []
+    told = triggers.Triggers((watch,), store)
+    store.subscribe(lambda change: found.extend(trigger.reason for trigger in told.of(change)))
+    for version in (1, 2):
+        site = {"metadata": {"name": "a", "uid": "a", "generation": version, "resourceVersion": str(version)}}
+        for source in (first, second):
+            store.apply(source, "MODIFIED", {"apiVersion": "example.com/v1", "kind": "Site", **site})
+    assert found == ["appeared", "spec changed"]
+    store.written({"apiVersion": "example.com/v1", "kind": "Site", **site, "spec": {"size": 2}})
+    assert "spec" not in (store.get("example.com/v1", "Site", None, "a") or {}), "the same version"

@@ -51,6 +51,7 @@ def test_matcher_wants_the_namespace() -> None:
     matcher = selectors.Matcher(namespace="a", label_selector=None, field_selector=None)
     assert matcher({"metadata": {"namespace": "a"}})
     assert not matcher({"metadata": {"namespace": "b"}})
+    assert matcher({"metadata": {"name": "cluster-scoped"}})
 
 
 @pytest.mark.parametrize("selector", ["a b", "a in b", "=x"])
