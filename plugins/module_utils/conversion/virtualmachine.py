@@ -249,11 +249,13 @@ def field_as_posted(obj: Mapping[str, Any], field: str) -> str:
     """The path that a v1alpha1 object's field has in it, from the path that it has in v1.
 
     `spec.template.spec.domain.devices.disks[0].name` is `spec.domain.devices.disks[0].volumeName` where the domain is directly in spec and the disk names
-    its volume. Paths that are the same in both are returned as they are.
+    its volume; the template's metadata are then the machine's own. Paths that are the same in both are returned as they are.
     """
     spec = _inside(obj, "spec")
     direct = is_direct(spec)
-    prefix = "spec.template.spec"
+    prefix, beside = "spec.template.spec", "spec.template.metadata"
+    if direct and (field == beside or field.startswith(beside + ".")):
+        return field.removeprefix("spec.template.")
     if field != prefix and not field.startswith(prefix + "."):
         return field
     rest = field[len(prefix) :]
