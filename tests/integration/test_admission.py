@@ -163,6 +163,18 @@ def test_an_instance_is_stored_with_its_defaults(scene: Scene) -> None:
     scene.patch(f"{VMIS}/defaults/status", {"status": {"phase": "Running"}})
 
 
+def test_a_machine_that_is_replaced_by_its_manifest_stays_the_same_machine(scene: Scene) -> None:
+    made = scene.api.request("POST", VMS, vm("replaced"))
+    firmware = made["spec"]["template"]["spec"]["domain"]["firmware"]
+    manifest = vm("replaced", runStrategy="Once")
+    manifest["metadata"]["resourceVersion"] = made["metadata"]["resourceVersion"]
+    scene.api.request("PUT", f"{VMS}/replaced", manifest)
+    after = scene.api.request("GET", f"{VMS}/replaced")
+    assert (after["spec"]["runStrategy"], after["metadata"]["generation"]) == ("Once", 2)
+    assert after["spec"]["template"] == made["spec"]["template"]
+    assert set(firmware) == {"uuid", "serial"}
+
+
 def test_presets_that_conflict_are_refused_with_both_names(scene: Scene) -> None:
     for name, cores in (("one", 1), ("two", 2)):
         spec = {"selector": {"matchLabels": {"size": "small"}}, "domain": {"devices": {}, "cpu": {"cores": cores}}}

@@ -21,6 +21,7 @@ DEFAULT_CONTAINER = "kubectl.kubernetes.io/default-container"
 # finalizers
 VMI_FINALIZER = "kubevirt.io/foregroundDeleteVirtualMachine"
 VM_FINALIZER = "kubevirt.io/virtualMachineControllerFinalize"
+MIGRATION_FINALIZER = "kubevirt.io/migrationJobFinalize"
 KUBEVIRT_FINALIZER = "foregroundDeleteKubeVirt"
 
 # phases of a VirtualMachineInstance
