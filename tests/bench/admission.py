@@ -69,9 +69,18 @@ def _review(obj: dict[str, Any]) -> bytes:
     options = {"kind": "CreateOptions", "apiVersion": "meta.k8s.io/v1", "fieldManager": "kubectl-create"}
     asked = {
         "uid": "705ab4f5-6393-11e8-b7cc-42010a800002",
-        "kind": kind, "requestKind": kind, "resource": resource, "requestResource": resource,
-        "name": "x", "namespace": "ns", "operation": "CREATE", "dryRun": False, "options": options,
-        "userInfo": {"username": "someone", "groups": ["system:authenticated"]}, "object": obj, "oldObject": None,
+        "kind": kind,
+        "requestKind": kind,
+        "resource": resource,
+        "requestResource": resource,
+        "name": "x",
+        "namespace": "ns",
+        "operation": "CREATE",
+        "dryRun": False,
+        "options": options,
+        "userInfo": {"username": "someone", "groups": ["system:authenticated"]},
+        "object": obj,
+        "oldObject": None,
     }
     review = {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": asked}
     return json.dumps(review).encode()
