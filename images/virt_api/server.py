@@ -30,6 +30,8 @@ MOST_TO_CONVERT = 64 * 1024 * 1024
 BODY_SECONDS = 8.0
 #: longer than the API server keeps an idle connection (90 s), so that it is the client who closes
 KEEPALIVE_SECONDS = 150.0
+#: what is still to come of a body that is refused is read for so long, so that the client gets to its answer
+LINGER_SECONDS = 1.0
 
 
 def _refuse_constant(name: str) -> Any:
@@ -56,7 +58,13 @@ class Server:
         host, _, port = address.rpartition(":")
         app = web.Application()
         app.add_routes([web.post(f"/{name}", self._handle) for name in self._handlers])
-        self._runner = web.AppRunner(app, access_log=None, keepalive_timeout=KEEPALIVE_SECONDS, shutdown_timeout=1.0)
+        self._runner = web.AppRunner(
+            app,
+            access_log=None,
+            keepalive_timeout=KEEPALIVE_SECONDS,
+            lingering_time=LINGER_SECONDS,
+            shutdown_timeout=1.0,
+        )
         await self._runner.setup()
         await web.TCPSite(self._runner, host or None, int(port), ssl_context=context, backlog=1024).start()
         self.port = self._runner.addresses[0][1]
@@ -105,7 +113,10 @@ class Server:
             return _refused(415, "send application/json")
         except TimeoutError:
             return _refused(408, f"the body did not come within {BODY_SECONDS:g} s")
-        except (asyncio.CancelledError, ConnectionError):
+        except ConnectionError:
+            # Nobody is there to read it.
+            return _refused(400, "the body was broken off")
+        except asyncio.CancelledError:
             outcome = "failed"
             raise
         except Exception:

@@ -75,17 +75,18 @@ class Webhooks:
             question = await self._request(asked)
         except errors.PlayvirtError as error:
             return self._failed(asked, error)
-        verdict = versions.as_posted(judge.judge(asked.kind, question), asked.obj)
-        own = asked.is_own_account(question.settings.namespace)
-        if verdict.is_allowed and not own and site_rules.is_asked(asked.kind, asked.obj, asked.old):
-            causes = await self._rules.ask(question.settings.site_rules, asked.obj, asked.old)
+        verdict = judge.judge(asked.kind, question)
+        is_asked = site_rules.is_asked(asked.kind, question.obj, question.old)
+        if verdict.is_allowed and is_asked and not question.own_account:
+            causes = await self._rules.ask(question.settings.site_rules, question.obj, question.old)
             verdict = replace(verdict, causes=tuple(causes))
+        verdict = versions.as_posted(verdict, asked.obj)
         return Answer(review.respond(asked, verdict), asked.kind, "allowed" if verdict.is_allowed else "refused")
 
     async def mutate(self, body: Any) -> Answer:
         """The object with what it lacks."""
         asked = review.decode(body)
-        if not asked.concerns_us or asked.operation != "CREATE" or not versions.is_modern(asked.obj):
+        if not asked.concerns_us or not versions.is_modern(asked.obj):
             return Answer(review.allow(asked.uid), asked.kind, "allowed")
         try:
             question = await self._request(asked)

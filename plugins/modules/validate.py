@@ -111,7 +111,6 @@ from ansible_collections.playvirt.core.plugins.module_utils.admission import (
     refusal,
     request,
     settings,
-    site_rules,
 )
 from ansible_collections.playvirt.core.plugins.module_utils.api import errors
 from ansible_collections.playvirt.core.plugins.module_utils.api.causes import Cause
@@ -163,17 +162,6 @@ def _objects(params: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
     return [(source, obj) for source, obj in given if offline.is_ours(obj)]
 
 
-def _site_causes(names: Sequence[str], obj: Mapping[str, Any]) -> list[Cause]:
-    """The causes of site rules; one that does not work is a cause of its own."""
-    found: list[Cause] = []
-    for name in names if site_rules.is_asked(str(obj.get("kind")), obj, None) else ():
-        try:
-            found += site_rules.run(name, site_rules.load(name), obj, None)
-        except site_rules.SiteRuleError as error:
-            found.append(site_rules.broken(error))
-    return found
-
-
 def _reported(source: str, obj: Mapping[str, Any], verdict: request.Verdict) -> dict[str, Any]:
     meta = obj.get("metadata") if isinstance(obj.get("metadata"), Mapping) else {}
     causes = [*([Cause("", verdict.error)] if verdict.error else []), *verdict.causes]
@@ -194,13 +182,7 @@ def _judged(params: Mapping[str, Any]) -> list[dict[str, Any]]:
     among = next((obj for _, obj in objects if obj.get("kind") == "KubeVirt"), None)
     configured = settings.of_kubevirt(params["kubevirt"] or among)
     names = list(dict.fromkeys([*configured.site_rules, *params["site_rules"]]))
-    judged = []
-    for source, obj in objects:
-        verdict = offline.check(obj, presets, configured)
-        if verdict.is_allowed:
-            verdict = request.Verdict(causes=tuple(_site_causes(names, obj)), warnings=verdict.warnings)
-        judged.append(_reported(source, obj, verdict))
-    return judged
+    return [_reported(source, obj, offline.check(obj, presets, configured, names)) for source, obj in objects]
 
 
 def run(params: Mapping[str, Any], *, check_mode: bool) -> dict[str, Any]:

@@ -21,12 +21,14 @@ import subprocess
 import sys
 import tempfile
 import time
+import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import aiohttp
+from ansible_collections.playvirt.core.plugins.module_utils.admission import mutate, request
 from ansible_collections.playvirt.core.plugins.module_utils.cluster import pki
 from ansible_collections.playvirt.core.tests.unit.fakes import kube_thread
 
@@ -63,20 +65,41 @@ def _spec() -> dict[str, Any]:
 
 def _review(obj: dict[str, Any]) -> bytes:
     kind = {"group": "kubevirt.io", "version": "v1", "kind": obj["kind"]}
-    asked = {"uid": "u", "kind": kind, "operation": "CREATE", "namespace": "ns", "name": "x", "object": obj}
-    user = {"username": "someone", "groups": ["system:authenticated"]}
-    review = {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": {**asked, "userInfo": user}}
+    resource = {"group": "kubevirt.io", "version": "v1", "resource": f"{obj['kind'].lower()}s"}
+    options = {"kind": "CreateOptions", "apiVersion": "meta.k8s.io/v1", "fieldManager": "kubectl-create"}
+    asked = {
+        "uid": "705ab4f5-6393-11e8-b7cc-42010a800002",
+        "kind": kind,
+        "requestKind": kind,
+        "resource": resource,
+        "requestResource": resource,
+        "name": "x",
+        "namespace": "ns",
+        "operation": "CREATE",
+        "dryRun": False,
+        "options": options,
+        "userInfo": {"username": "someone", "groups": ["system:authenticated"]},
+        "object": obj,
+        "oldObject": None,
+    }
+    review = {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": asked}
     return json.dumps(review).encode()
 
 
+def _mutated(obj: dict[str, Any]) -> dict[str, Any]:
+    """The object as the API server has it when it asks for validation: with what the mutating webhook added."""
+    around = request.Surroundings(presets=[_preset(number) for number in range(20)])
+    return mutate.mutate(obj["kind"], request.Request(obj=obj, surroundings=around), lambda: str(uuid.uuid4())).obj
+
+
 def _reviews() -> list[tuple[str, bytes]]:
-    """Path and body: a machine and an instance, each validated and mutated."""
+    """Path and body: a machine and an instance, each mutated, and then validated as it is by then."""
     meta = {"name": "x", "namespace": "ns", "labels": {"app": "web", "size": "small"}}
     template = {"metadata": {"labels": meta["labels"]}, "spec": _spec()}
     machine = {"kind": "VirtualMachine", "spec": {"runStrategy": "Always", "template": template}}
     instance = {"kind": "VirtualMachineInstance", "spec": _spec()}
-    bodies = [_review({"apiVersion": "kubevirt.io/v1", "metadata": meta, **obj}) for obj in (machine, instance)]
-    return [(path, body) for body in bodies for path in ("/mutate", "/validate")]
+    posted = [{"apiVersion": "kubevirt.io/v1", "metadata": meta, **obj} for obj in (machine, instance)]
+    return [(path, _review(made(obj))) for obj in posted for path, made in (("/mutate", dict), ("/validate", _mutated))]
 
 
 def _preset(number: int) -> dict[str, Any]:

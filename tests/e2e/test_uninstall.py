@@ -24,6 +24,7 @@ _DEPLOYED = (
     *("Deployment", "DaemonSet", "Service", "ServiceAccount", "Secret", "PodDisruptionBudget"),
     *("Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding"),
     *("MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"),
+    *("ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"),
 )
 
 

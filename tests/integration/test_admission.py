@@ -1,27 +1,19 @@
 """virt-api behind a real API server: refusals word for word, defaults that the schema takes, what goes on without virt-api.
 
-The webhook configurations are those of the installation, with a URL on loopback in place of the Service, which takes a cluster.
+The webhook configurations are those of the installation, with a URL on loopback in place of the Service; test_virt_api_replicas.py has the Service.
 """
 
 from __future__ import annotations
 
-import base64
 import copy
-import datetime
 import json
-import os
 import pathlib
-import socket
-import subprocess
-import sys
-import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
-from ansible_collections.playvirt.core.plugins.module_utils.cluster import pki
-from ansible_collections.playvirt.core.plugins.module_utils.installation import settings, webhooks
-from ansible_collections.playvirt.core.tests.integration import bare_api_server
+from ansible_collections.playvirt.core.plugins.module_utils.api import crds
+from ansible_collections.playvirt.core.tests.integration import bare_api_server, virt_api_process
 
 pytestmark = pytest.mark.integration
 
@@ -31,102 +23,6 @@ VMS, VMIS = (
     f"/apis/kubevirt.io/v1/namespaces/default/{plural}" for plural in ("virtualmachines", "virtualmachineinstances")
 )
 PRESETS = "/apis/kubevirt.io/v1/namespaces/default/virtualmachineinstancepresets"
-
-
-class Scene:
-    """An API server with our definitions, and a virt-api that it asks."""
-
-    def __init__(self, api: bare_api_server.BareAPIServer, directory: pathlib.Path) -> None:
-        self.api, self._directory = api, directory
-        now = datetime.datetime.now(datetime.UTC)
-        authority = pki.new_authority("test", now=now, days=1)
-        names = pki.Request(common_name="virt-api", organizations=(), names=("127.0.0.1",))
-        pair = pki.new_certificate(names, authority, now=now, days=1)
-        (directory / "tls.crt").write_bytes(pair.certificate)
-        (directory / "tls.key").write_bytes(pair.key)
-        self._bundle = base64.b64encode(authority.certificate).decode()
-        with socket.socket() as free, socket.socket() as health:
-            free.bind(("127.0.0.1", 0))
-            health.bind(("127.0.0.1", 0))
-            self._port, self._health = free.getsockname()[1], health.getsockname()[1]
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        arguments = [
-            *("--kubeconfig", str(self.api.kubeconfig()), "--certificate-directory", str(self._directory)),
-            *("--address", f"127.0.0.1:{self._port}", "--health-address", f"127.0.0.1:{self._health}"),
-            *("--leave", "0", "--log-level", "warning"),
-        ]
-        module = "ansible_collections.playvirt.core.images.virt_api"
-        environment = {**os.environ, "POD_NAMESPACE": "kubevirt"}
-        self._process = subprocess.Popen([sys.executable, "-m", module, *arguments], env=environment)
-        self.until(lambda: socket.create_connection(("127.0.0.1", self._port)).close())
-
-    def stop(self) -> None:
-        if self._process is not None:
-            self._process.terminate()
-            self._process.wait(timeout=30)
-            self._process = None
-
-    def register(self) -> None:
-        """What role kubevirt does, with a URL in place of the Service."""
-        wanted = settings.Settings(registry="", tag="", namespace="kubevirt")
-        for obj in webhooks.render_configurations(wanted, self._bundle):
-            for hook in obj["webhooks"]:
-                hook["clientConfig"] = self._client_config(hook["clientConfig"]["service"]["path"])
-            plural = f"{obj['kind'].lower()}s"
-            self.api.request("POST", f"/apis/admissionregistration.k8s.io/v1/{plural}", obj)
-        patch = webhooks.conversion_patch(wanted, self._bundle)
-        patch["spec"]["conversion"]["webhook"]["clientConfig"] = {**self._client_config("/convert"), "service": None}
-        path = f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{webhooks.DEFINITION}"
-        self.patch(path, patch)
-
-    def _client_config(self, path: str) -> dict[str, Any]:
-        return {"url": f"https://127.0.0.1:{self._port}{path}", "caBundle": self._bundle}
-
-    def patch(self, path: str, patch: dict[str, Any], user: str = bare_api_server.ADMIN) -> Any:
-        return self.api.request("PATCH", path, patch, user=user, content_type="application/merge-patch+json")
-
-    def refused(self, method: str, path: str, obj: dict[str, Any]) -> str:
-        """The message of a refusal."""
-        content_type = "application/merge-patch+json" if method == "PATCH" else "application/json"
-        with pytest.raises(bare_api_server.APIServerError) as caught:
-            self.api.request(method, path, obj, content_type=content_type)
-        text = str(caught.value)
-        return str(json.loads(text[text.index("{") :])["message"])
-
-    @staticmethod
-    def until(check: Any, seconds: float = 60.0) -> None:
-        """Try until it does not raise."""
-        deadline = time.monotonic() + seconds
-        while True:
-            try:
-                check()
-                return
-            except Exception:
-                if time.monotonic() > deadline:
-                    raise
-                time.sleep(0.2)
-
-
-@pytest.fixture(scope="module")
-def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
-    try:
-        bare_api_server.find_programs()
-    except bare_api_server.APIServerError as error:
-        pytest.skip(str(error))
-    with bare_api_server.running(users=(OWN,)) as api:
-        api.load_crds("crds")
-        found = Scene(api, tmp_path_factory.mktemp("virt-api"))
-        found.start()
-        try:
-            found.register()
-            # The API server hears of the webhooks a moment later.
-            found.until(lambda: "not found" in found.refused("POST", f"{VMS}?dryRun=All", vm("probe", disk="lost")))
-            found.until(lambda: api.request("GET", VMS.replace("/v1/", "/v1alpha1/")))
-            yield found
-        finally:
-            found.stop()
 
 
 def vmi(name: str, disk: str = "root", **spec: Any) -> dict[str, Any]:
@@ -151,6 +47,86 @@ def vm(name: str, disk: str = "root", **spec: Any) -> dict[str, Any]:
     }
 
 
+_REPLICAS = {
+    "selector": {"matchLabels": {"app": "web"}},
+    "template": {"metadata": {"labels": {"app": "web"}}, "spec": vmi("x")["spec"]},
+}
+
+
+def _object(kind: str, spec: dict[str, Any]) -> dict[str, Any]:
+    found = next(known for known in crds.KINDS if known.kind == kind)
+    version = next(version.name for version in found.versions if version.stored)
+    meta = {"name": "before", **({"namespace": "default"} if found.namespaced else {})}
+    return {"apiVersion": f"{found.group}/{version}", "kind": kind, "metadata": meta, "spec": spec}
+
+
+def path_of(obj: Mapping[str, Any]) -> str:
+    """Where objects of its kind are."""
+    found = next(known for known in crds.KINDS if known.kind == obj["kind"])
+    return f"/apis/{obj['apiVersion']}/{'namespaces/default/' if found.namespaced else ''}{found.plural}"
+
+
+#: objects from before virt-api; some of their kinds cannot be made where nobody acts on them yet, and are judged when they are changed all the same
+STORED_BEFORE = (
+    vm("before"),
+    vmi("before"),
+    _object("VirtualMachineInstanceReplicaSet", _REPLICAS),
+    _object("VirtualMachineInstancePreset", {"selector": {"matchLabels": {"no": "body"}}, "domain": {"devices": {}}}),
+    _object("VirtualMachineInstanceMigration", {"vmiName": "before"}),
+    _object("MigrationPolicy", {"selectors": {}}),
+    _object("KubeVirt", {}),
+)
+
+
+class Scene:
+    """An API server with our definitions, and a virt-api that it asks."""
+
+    def __init__(self, api: bare_api_server.BareAPIServer, directory: pathlib.Path) -> None:
+        self.api = api
+        self.bundle = virt_api_process.issue_certificate(directory, "127.0.0.1")
+        self.virt_api = virt_api_process.VirtAPI(api.kubeconfig(), directory)
+
+    def client_config(self, service: Mapping[str, Any]) -> dict[str, Any]:
+        """virt-api by a URL, in place of the Service."""
+        path = service["service"]["path"]
+        return {"url": f"https://127.0.0.1:{self.virt_api.port}{path}", "caBundle": service["caBundle"]}
+
+    def patch(self, path: str, patch: dict[str, Any], user: str = bare_api_server.ADMIN) -> Any:
+        return self.api.request("PATCH", path, patch, user=user, content_type="application/merge-patch+json")
+
+    def refused(self, method: str, path: str, obj: dict[str, Any]) -> str:
+        """The message of a refusal."""
+        content_type = "application/merge-patch+json" if method == "PATCH" else "application/json"
+        with pytest.raises(bare_api_server.APIServerError) as caught:
+            self.api.request(method, path, obj, content_type=content_type)
+        text = str(caught.value)
+        return str(json.loads(text[text.index("{") :])["message"])
+
+
+@pytest.fixture(scope="module")
+def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
+    try:
+        bare_api_server.find_programs()
+    except bare_api_server.APIServerError as error:
+        pytest.skip(str(error))
+    with bare_api_server.running(users=(OWN,)) as api:
+        api.load_crds("crds")
+        for obj in STORED_BEFORE:
+            api.request("POST", path_of(obj), obj)
+        found = Scene(api, tmp_path_factory.mktemp("virt-api"))
+        try:
+            found.virt_api.start()
+            virt_api_process.register(api, found.bundle, found.client_config)
+            # The API server hears of the webhooks a moment later.
+            virt_api_process.until(
+                lambda: _contains("not found", found.refused("POST", f"{VMS}?dryRun=All", vm("probe", disk="lost")))
+            )
+            virt_api_process.until(lambda: api.request("GET", VMS.replace("/v1/", "/v1alpha1/")))
+            yield found
+        finally:
+            found.virt_api.stop()
+
+
 def test_the_message_is_the_same_word_for_word_in_each_version(scene: Scene) -> None:
     field = "spec.template.spec.domain.devices.disks[0]"
     before = 'admission webhook "virtualmachine-validator.kubevirt.io" denied the request: '
@@ -165,6 +141,9 @@ def test_the_message_is_the_same_word_for_word_in_each_version(scene: Scene) -> 
     inner["volumes"][0] = {"name": "root", "registryDisk": {"image": "registry.example/disk:1"}}
     told = scene.refused("POST", VMS.replace("/v1/", "/v1alpha1/"), old)
     assert f"{before}{field}.volumeName 'registryvolume' not found." in told
+    direct = {**old, "spec": inner}
+    told = scene.refused("POST", VMS.replace("/v1/", "/v1alpha1/"), direct)
+    assert f"{before}spec.domain.devices.disks[0].volumeName 'registryvolume' not found." in told
 
 
 def test_an_instance_is_stored_with_its_defaults(scene: Scene) -> None:
@@ -184,6 +163,18 @@ def test_an_instance_is_stored_with_its_defaults(scene: Scene) -> None:
     scene.patch(f"{VMIS}/defaults/status", {"status": {"phase": "Running"}})
 
 
+def test_a_machine_that_is_replaced_by_its_manifest_stays_the_same_machine(scene: Scene) -> None:
+    made = scene.api.request("POST", VMS, vm("replaced"))
+    firmware = made["spec"]["template"]["spec"]["domain"]["firmware"]
+    manifest = vm("replaced", runStrategy="Once")
+    manifest["metadata"]["resourceVersion"] = made["metadata"]["resourceVersion"]
+    scene.api.request("PUT", f"{VMS}/replaced", manifest)
+    after = scene.api.request("GET", f"{VMS}/replaced")
+    assert (after["spec"]["runStrategy"], after["metadata"]["generation"]) == ("Once", 2)
+    assert after["spec"]["template"] == made["spec"]["template"]
+    assert set(firmware) == {"uuid", "serial"}
+
+
 def test_presets_that_conflict_are_refused_with_both_names(scene: Scene) -> None:
     for name, cores in (("one", 1), ("two", 2)):
         spec = {"selector": {"matchLabels": {"size": "small"}}, "domain": {"devices": {}, "cpu": {"cores": cores}}}
@@ -193,7 +184,7 @@ def test_presets_that_conflict_are_refused_with_both_names(scene: Scene) -> None
     posted = vmi("conflict")
     posted["metadata"]["labels"] = {"size": "small"}
     told = "presets 'one' and 'two' conflict"
-    scene.until(lambda: _contains(told, scene.refused("POST", f"{VMIS}?dryRun=All", posted)))
+    virt_api_process.until(lambda: _contains(told, scene.refused("POST", f"{VMIS}?dryRun=All", posted)))
     machine = vm("conflict")
     machine["spec"]["template"]["metadata"] = {"labels": {"size": "small"}}
     assert told in scene.refused("POST", VMS, machine)
@@ -243,6 +234,40 @@ def test_every_other_kind_is_judged(scene: Scene, path: str, kind: str, spec: di
     )
 
 
+CHANGED = [
+    ("VirtualMachine", {"runStrategy": "Sometimes"}, "Invalid RunStrategy (Sometimes)"),
+    ("VirtualMachineInstance", {"hostname": "x"}, "update of VMI object is restricted"),
+    (
+        "VirtualMachineInstanceReplicaSet",
+        {"template": {"metadata": {"labels": {"app": "other"}}}},
+        "selector does not match labels.",
+    ),
+    ("VirtualMachineInstancePreset", {"domain": None}, "missing domain."),
+    ("VirtualMachineInstanceMigration", {"vmiName": "x"}, "update of Migration object's spec is restricted"),
+    ("MigrationPolicy", {"bandwidthPerMigration": "-1"}, "must not be negative"),
+    ("KubeVirt", {"configuration": {"admission": {"siteRules": ["../x"]}}}, "names no site rule"),
+]
+
+
+@pytest.mark.parametrize(("kind", "change", "message"), CHANGED, ids=[kind for kind, _, _ in CHANGED])
+def test_every_kind_is_judged_when_it_is_changed(scene: Scene, kind: str, change: dict[str, Any], message: str) -> None:
+    """The change is refused; one of something else is not, although nobody acts on some of the kinds yet."""
+    path = f"{path_of(next(obj for obj in STORED_BEFORE if obj['kind'] == kind))}/before"
+    assert message in scene.refused("PATCH", path, {"spec": change})
+    scene.patch(path, {"metadata": {"labels": {"free": "to-change"}}})
+
+
+def test_what_is_being_deleted_may_go_whatever_it_says(scene: Scene) -> None:
+    """Somebody who takes a finalizer off an object that is being deleted is not judged, not even for what he changes beside it."""
+    leaving = vm("leaving")
+    leaving["metadata"]["finalizers"] = ["example.com/wait"]
+    scene.api.request("POST", VMS, leaving)
+    scene.api.request("DELETE", f"{VMS}/leaving")
+    scene.patch(f"{VMS}/leaving", {"metadata": {"finalizers": None}, "spec": {"runStrategy": "Sometimes"}})
+    with pytest.raises(bare_api_server.APIServerError, match="not found"):
+        scene.api.request("GET", f"{VMS}/leaving")
+
+
 def test_the_oldest_version_reads_back_as_it_was_posted(scene: Scene) -> None:
     oldest = VMS.replace("/v1/", "/v1alpha1/")
     old = vm("reads-back")
@@ -265,7 +290,7 @@ def test_our_own_examples_are_accepted(scene: Scene) -> None:
 def test_without_virt_api_nothing_is_made_and_everything_can_be_deleted(scene: Scene) -> None:
     scene.api.request("POST", VMS, vm("stays"))
     scene.api.request("POST", VMIS, vmi("goes"))
-    scene.stop()
+    scene.virt_api.stop()
     try:
         assert "failed calling webhook" in scene.refused("POST", VMS, vm("never"))
         scene.patch(f"{VMIS}/goes/status", {"status": {"phase": "Running"}})
@@ -279,5 +304,5 @@ def test_without_virt_api_nothing_is_made_and_everything_can_be_deleted(scene: S
         kubevirt = {"apiVersion": "kubevirt.io/v1", "kind": "KubeVirt", "metadata": {"name": "k"}, "spec": {}}
         scene.api.request("POST", kubevirts, kubevirt)
     finally:
-        scene.start()
+        scene.virt_api.start()
     assert json.dumps(scene.api.request("POST", f"{VMS}?dryRun=All", vm("again")))

@@ -133,14 +133,43 @@ def complete_spec(spec: _Object, settings: settings_types.Settings) -> None:
     _probes(spec)
 
 
+def add_finalizer(obj: _Object, finalizer: str) -> None:
+    """Add a finalizer that is not there yet, in place."""
+    meta = child(obj, "metadata")
+    finalizers = meta.get("finalizers") or []
+    if finalizer not in finalizers:
+        meta["finalizers"] = [*finalizers, finalizer]
+
+
 def complete_instance(vmi: _Object, settings: settings_types.Settings, new_uuid: NewUUID) -> None:
     """Fill in a VirtualMachineInstance that is being made, in place."""
     complete_spec(child(vmi, "spec"), settings)
     set_default(child(vmi["spec"]["domain"], "firmware"), "uuid", new_uuid())
-    meta = child(vmi, "metadata")
-    finalizers = meta.get("finalizers") or []
-    if names.VMI_FINALIZER not in finalizers:
-        meta["finalizers"] = [*finalizers, names.VMI_FINALIZER]
+    add_finalizer(vmi, names.VMI_FINALIZER)
+
+
+#: what of a machine's template stays the same over its starts: the way to it, below the instance's spec
+_LASTING = (
+    ("architecture",),
+    ("domain", "machine", "type"),
+    ("domain", "firmware", "uuid"),
+    ("domain", "firmware", "serial"),
+)
+
+
+def keep_machine(vm: _Object, old: Mapping[str, Any], merged: Mapping[str, Any]) -> None:
+    """Put back, in place, what `complete_machine` once gave to a VirtualMachine and what an update leaves out.
+
+    Whoever replaces a machine by the manifest that it was made from does not mean another machine. `merged` is the new instance with the presets in it.
+    """
+    before, given = tree.section(old, "spec", "template", "spec"), tree.section(merged, "spec")
+    for *way, last in _LASTING:
+        value = tree.section(before, *way).get(last)
+        if value and not tree.text(tree.section(given, *way), last):
+            obj = vm["spec"]["template"]["spec"]
+            for key in way:
+                obj = child(obj, key)
+            obj[last] = value
 
 
 def complete_machine(

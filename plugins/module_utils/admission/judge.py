@@ -9,6 +9,7 @@ import dataclasses
 from collections.abc import Callable, Mapping
 
 from ansible_collections.playvirt.core.plugins.module_utils.admission import (
+    refusal,
     request,
     updates,
     validate_kubevirt,
@@ -37,10 +38,10 @@ VALIDATED: Mapping[str, _Validate] = {
 
 def _unsupported(asked: request.Request) -> list[Cause]:
     """The fields that the request sets, or changes, and that nobody would act on."""
-    found = support.unsupported(asked.obj)
+    found = refusal.unique(support.unsupported(asked.obj))
     if asked.old is None or not found:
         return found
-    return updates.introduced(found, asked.obj, support.unsupported(asked.old), asked.old)
+    return updates.introduced(found, asked.obj, refusal.unique(support.unsupported(asked.old)), asked.old)
 
 
 def judge(kind: str, asked: request.Request) -> request.Verdict:

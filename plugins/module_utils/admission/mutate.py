@@ -1,4 +1,4 @@
-"""What the mutating webhook makes of an object that is posted: presets and defaults for an instance, identity for a machine, a label for a migration.
+"""What the mutating webhook makes of an object that is posted: presets and defaults of an instance, a machine's identity, a migration's label and finalizer.
 
 In: kind and Request, a source of UUIDs. Out: a Mutation with the new object; the caller takes the difference. Defaults are fields that playvirt acts on: one
 that it did not act on would be refused like the field itself (api/support.py); a test holds the two together.
@@ -19,6 +19,7 @@ from ansible_collections.playvirt.core.plugins.module_utils.admission import (
     tree,
     validate_virtualmachineinstancemigration,
 )
+from ansible_collections.playvirt.core.plugins.module_utils.api import metadata, names
 from ansible_collections.playvirt.core.plugins.module_utils.api.causes import Cause
 
 
@@ -40,16 +41,21 @@ def _instance(asked: request.Request, new_uuid: defaults.NewUUID) -> Mutation:
 
 
 def _machine(asked: request.Request, new_uuid: defaults.NewUUID) -> Mutation:
+    """A machine that is made gets what has to stay the same; one that is changed keeps it."""
     vm = tree.copied(asked.obj)
-    if tree.has(tree.section(vm, "spec"), "template"):
-        merged = template.merged(asked.obj, asked.surroundings.presets)
-        defaults.complete_machine(vm, merged.vmi, asked.settings, new_uuid)
+    if tree.is_object(tree.section(vm, "spec", "template").get("spec")):
+        merged = template.merged(asked.obj, asked.surroundings.presets).vmi
+        if asked.old is None:
+            defaults.complete_machine(vm, merged, asked.settings, new_uuid)
+        else:
+            defaults.keep_machine(vm, asked.old, merged)
     return Mutation(obj=vm)
 
 
 def _migration(asked: request.Request, new_uuid: defaults.NewUUID) -> Mutation:
-    """The label by which an instance's migrations are found; a name that is no label's value cannot be one."""
+    """The finalizer, and the label by which an instance's migrations are found; a name that is no label's value cannot be one."""
     migration = tree.copied(asked.obj)
+    defaults.add_finalizer(migration, names.MIGRATION_FINALIZER)
     name = validate_virtualmachineinstancemigration.instance_name(migration)
     if name and not kube_names.label_value(name):
         labels = defaults.child(defaults.child(migration, "metadata"), "labels")
@@ -65,9 +71,14 @@ MUTATED: Mapping[str, _Mutate] = {
 }
 
 
+#: the kinds that are changed not only when they are made
+MUTATED_ON_UPDATE = ("VirtualMachine",)
+
+
 def mutate(kind: str, asked: request.Request, new_uuid: defaults.NewUUID) -> Mutation:
-    """The object as it should be stored; only what is being made is changed."""
+    """The object as it should be stored; as it is where nothing is to be done."""
     change = MUTATED.get(kind)
-    if change is None or asked.is_update:
+    is_late = asked.is_update and (kind not in MUTATED_ON_UPDATE or metadata.is_deleting(asked.obj))
+    if change is None or is_late:
         return Mutation(obj=tree.copied(asked.obj))
     return change(asked, new_uuid)

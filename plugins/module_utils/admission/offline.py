@@ -1,12 +1,12 @@
-"""Judging an object without a cluster, as virt-api would: schema, presets and defaults, rules, what playvirt does not act on.
+"""Judging an object without a cluster, as virt-api would: schema, presets and defaults, rules, what playvirt does not act on, site rules.
 
-In: an object as a file has it, the presets and the KubeVirt that go with it. Out: a Verdict. What only a cluster knows (whether the instance of a
-migration runs) is not asked. Called by module validate.
+In: an object as a file has it, the presets and the KubeVirt that go with it, names of site rules. Out: a Verdict. What only a cluster knows (whether
+the instance of a migration runs) is not asked. Called by module validate.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -15,6 +15,7 @@ from ansible_collections.playvirt.core.plugins.module_utils.admission import (
     mutate,
     request,
     review,
+    site_rules,
     tree,
     versions,
 )
@@ -37,10 +38,22 @@ def _namespace(obj: Mapping[str, Any]) -> str:
     return tree.text(tree.section(obj, "metadata"), "namespace")
 
 
+def _site_causes(names: Sequence[str], obj: Mapping[str, Any]) -> Iterator[Cause]:
+    """The causes of site rules, asked in this process; one that does not work is a cause of its own."""
+    for name in names if site_rules.is_asked(tree.text(obj, "kind"), obj, None) else ():
+        try:
+            yield from site_rules.run(name, site_rules.load(name), obj, None)
+        except site_rules.SiteRuleError as error:
+            yield site_rules.broken(error)
+
+
 def check(
-    obj: Mapping[str, Any], presets: Sequence[Mapping[str, Any]], settings: settings_types.Settings
+    obj: Mapping[str, Any],
+    presets: Sequence[Mapping[str, Any]],
+    settings: settings_types.Settings,
+    rules: Sequence[str] = (),
 ) -> request.Verdict:
-    """The verdict; causes name the fields of the version that the object is written in."""
+    """The verdict; causes name the fields of the version that the object is written in. `rules` are site rules, asked where nothing else is wrong."""
     try:
         review.check_depth(dict(obj))
     except review.MalformedReview as error:
@@ -61,4 +74,5 @@ def check(
         return request.Verdict(causes=mutated.causes, warnings=mutated.warnings)
     verdict = judge.judge(kind, replace(asked, obj=mutated.obj))
     warnings = tuple(dict.fromkeys((*mutated.warnings, *verdict.warnings)))
-    return versions.as_posted(replace(verdict, warnings=warnings), obj)
+    causes = verdict.causes if not verdict.is_allowed else tuple(_site_causes(rules, mutated.obj))
+    return versions.as_posted(replace(verdict, causes=causes, warnings=warnings), obj)

@@ -7,6 +7,7 @@ conflict, whatever the instance says: nobody could tell which of them was meant.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +20,8 @@ APPLIED = "virtualmachinepreset.kubevirt.io/"
 _APPLIED_VALUE = "kubevirt.io/v1"
 #: an annotation's name after the slash
 LONGEST_NAME = 63
+#: more are not looked for, since each takes a look at all presets
+_MOST_CONFLICTS = 10
 
 #: of these fields an object has one: a preset's other one is not merged in beside it
 _UNIONS = (
@@ -113,20 +116,26 @@ def _shown(value: Any) -> str:
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
+def _conflict(one: Mapping[str, Any], two: Mapping[str, Any]) -> str:
+    """In which fields two presets differ, empty where they agree."""
+    domain, other = (tree.section(preset, "spec", "domain") for preset in (one, two))
+    differing = list(_merge(tree.copied(domain), other, "spec.domain"))
+    if not differing:
+        return ""
+    place, first, second = differing[0]
+    more = f" (and {len(differing) - 1} more)" if len(differing) > 1 else ""
+    names = f"presets '{name_of(one)}' and '{name_of(two)}' conflict"
+    return f"{names}: {place}: '{_shown(first)}' and '{_shown(second)}'{more}"
+
+
 def _conflicts(presets: Sequence[Mapping[str, Any]], field: str) -> Iterator[Cause]:
-    """Every pair of presets that differ in a field."""
-    domains = [(name_of(preset), tree.section(preset, "spec", "domain")) for preset in presets]
-    for index, (name, domain) in enumerate(domains):
-        for other, other_domain in domains[index + 1 :]:
-            differing = list(_merge(tree.copied(domain), other_domain, "spec.domain"))
-            if differing:
-                place, one, two = differing[0]
-                more = f" (and {len(differing) - 1} more)" if len(differing) > 1 else ""
-                yield Cause(
-                    field,
-                    f"VirtualMachinePresets cannot be applied due to conflicts: presets '{name}' and '{other}' conflict:"
-                    f" {place}: '{_shown(one)}' and '{_shown(two)}'{more}",
-                )
+    """Each preset that differs from one before it, with that one; what all before it say together tells at once whether there is any."""
+    together: dict[str, Any] = {}
+    for index, preset in enumerate(presets):
+        if list(_merge(together, tree.section(preset, "spec", "domain"), "spec.domain")):
+            found = next(filter(None, (_conflict(before, preset) for before in presets[:index])), "")
+            if found:
+                yield Cause(field, f"VirtualMachinePresets cannot be applied due to conflicts: {found}")
 
 
 def apply(
@@ -145,7 +154,7 @@ def apply(
     wanted = selected(vmi, presets)
     if not wanted:
         return Applied(merged)
-    causes = tuple(_conflicts(wanted, tree.path(meta_field, "labels")))
+    causes = tuple(itertools.islice(_conflicts(wanted, tree.path(meta_field, "labels")), _MOST_CONFLICTS))
     if causes:
         return Applied(merged, causes=causes)
     warnings = []

@@ -12,6 +12,8 @@ from ansible_collections.playvirt.core.plugins.module_utils.api.causes import Ca
 
 #: a message names no more causes than this; all of them are in details.causes
 _TOLD = 10
+#: of one object no more causes are looked for: nobody reads them, and an object of a few MiB could have half a million
+MOST = 1000
 
 
 def message(causes: Sequence[Cause]) -> str:
@@ -38,5 +40,10 @@ def status(causes: Sequence[Cause], *, details: Mapping[str, str] | None = None)
 
 
 def unique(causes: Iterable[Cause]) -> list[Cause]:
-    """The causes in their order, each once."""
-    return list(dict.fromkeys(causes))
+    """The causes in their order, each once; the first MOST of them, the rest is not asked for."""
+    found: dict[Cause, None] = {}
+    for cause in causes:
+        found[cause] = None
+        if len(found) == MOST:
+            break
+    return list(found)

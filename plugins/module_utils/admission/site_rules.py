@@ -1,8 +1,8 @@
 """Rules of a site's own: plugins with a function `validate(object, old) -> causes`.
 
-In: the name of a rule: NAME for one in this collection's `plugins/plugin_utils/admission/`, NAMESPACE.COLLECTION.NAME for one in another's. Out: its
-causes. A rule is somebody's code: what it raises, and an answer that is none, becomes a SiteRuleError, never anything else. Called by virt-api's worker
-process, which also keeps the time, and by module validate.
+In: the name of a rule: NAME for one in this collection's `plugins/plugin_utils/admission/`, NAMESPACE.COLLECTION.NAME for one in another's; an object, in
+v1 whatever the version it was posted in, so that no older form goes around a rule. Out: its causes. A rule is somebody's code: what it raises, and an answer
+that is none, becomes a SiteRuleError, never anything else. Called by virt-api's worker process, which also keeps the time, and by module validate.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from typing import Any
 
 from ansible_collections.playvirt.core.plugins.module_utils.api.causes import Cause
 
-_PATH = re.compile(r"[A-Za-z][A-Za-z0-9]*(?:\.[A-Za-z0-9]+|\[\d+\])*\[\d+\]")
+_PATH = re.compile(r"(?<![A-Za-z0-9.\]])[A-Za-z][A-Za-z0-9]*(?:\.[A-Za-z0-9]+|\[\d+\])*\[\d+\]")
 #: a longer message carries a value of the client's; it is compared as it is
 _LONGEST = 2000
 _STEP = re.compile(r"\.?([A-Za-z0-9]+)|\[(\d+)\]")

@@ -10,6 +10,7 @@ from typing import Any
 
 from ansible_collections.playvirt.core.plugins.module_utils.admission import (
     data_volumes,
+    refusal,
     request,
     template,
     tree,
@@ -42,7 +43,7 @@ def _own_causes(vm: Mapping[str, Any], settings: settings_types.Settings) -> lis
     found = (
         [] if tree.has(spec, "template") else [Cause("spec.template", "missing virtual machine template.", REQUIRED)]
     )
-    return [*found, *_run_strategy(spec, settings), *data_volumes.causes(vm)]
+    return refusal.unique((*found, *_run_strategy(spec, settings), *data_volumes.causes(vm)))
 
 
 def _differs(new: Mapping[str, Any], old: Mapping[str, Any], *keys: str) -> bool:

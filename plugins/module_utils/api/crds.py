@@ -44,6 +44,7 @@ class Kind:
     """A kind: its names, its versions, and how it is shown and reached."""
 
     kind: str
+    description: str  # what `kubectl explain` says of it
     plural: str
     versions: Sequence[Version]
     status: schema.Schema | None
@@ -54,6 +55,7 @@ class Kind:
     spec_required: bool = True
     group: str = GROUP
     namespaced: bool = True
+    labels: Sequence[str] = ()  # of the definition, beside those that all have
     webhook: bool = False  # versions are turned into one another by virt-api
 
 
@@ -76,6 +78,7 @@ def _v1_and_v1alpha3(spec: schema.Schema) -> tuple[Version, ...]:
 KINDS = (
     Kind(
         "VirtualMachine",
+        "A virtual machine that is kept: started and stopped as its run strategy says, and the same machine in every run.",
         "virtualmachines",
         (
             *_v1_and_v1alpha3(virtualmachine.SPEC),
@@ -88,6 +91,7 @@ KINDS = (
     ),
     Kind(
         "VirtualMachineInstance",
+        "One run of a virtual machine, from its start to its end; what has ended is not started again.",
         "virtualmachineinstances",
         _v1_and_v1alpha3(virtualmachineinstance.SPEC),
         virtualmachineinstance.STATUS,
@@ -105,6 +109,7 @@ KINDS = (
     ),
     Kind(
         "VirtualMachineInstanceReplicaSet",
+        "A number of VirtualMachineInstances of one template; one that ends is replaced by another.",
         "virtualmachineinstancereplicasets",
         _v1_and_v1alpha3(virtualmachineinstancereplicaset.SPEC),
         virtualmachineinstancereplicaset.STATUS,
@@ -119,6 +124,7 @@ KINDS = (
     ),
     Kind(
         "VirtualMachineInstancePreset",
+        "Values for the VirtualMachineInstances that it selects, where these say nothing themselves.",
         "virtualmachineinstancepresets",
         (
             Version("v1", virtualmachineinstancepreset.SPEC, stored=True, warning=_NO_PRESETS.format("v1")),
@@ -130,6 +136,7 @@ KINDS = (
     ),
     Kind(
         "VirtualMachineInstanceMigration",
+        "The wish that a running VirtualMachineInstance moves to another node.",
         "virtualmachineinstancemigrations",
         _v1_and_v1alpha3(virtualmachineinstancemigration.SPEC),
         virtualmachineinstancemigration.STATUS,
@@ -138,14 +145,17 @@ KINDS = (
     ),
     Kind(
         "KubeVirt",
+        "The installation of playvirt: what is deployed in the cluster, and how it works.",
         "kubevirts",
         _v1_and_v1alpha3(kubevirt.SPEC),
         kubevirt.STATUS,
         ("kv", "kvs"),
         (_AGE, _PHASE),
+        labels=("operator.kubevirt.io",),
     ),
     Kind(
         "MigrationPolicy",
+        "How the VirtualMachineInstances that it selects are moved to other nodes.",
         "migrationpolicies",
         (Version("v1alpha1", migrationpolicy.SPEC, stored=True),),
         migrationpolicy.STATUS,
@@ -166,7 +176,7 @@ def object_schema(kind: Kind, version: Version) -> schema.Schema:
     if kind.status is not None:
         properties["status"] = kind.status
     required = ("spec",) if kind.spec_required else ()
-    return schema.obj(f"{kind.kind} of the API group {kind.group}.", properties, required=required)
+    return schema.obj(kind.description, properties, required=required)
 
 
 def _subresources(kind: Kind) -> dict[str, Any]:
@@ -222,7 +232,7 @@ def _definition(kind: Kind, namespace: str) -> dict[str, Any]:
         "kind": "CustomResourceDefinition",
         "metadata": {
             "name": f"{kind.plural}.{kind.group}",
-            "labels": {names.APP: "", names.MANAGED_BY: "playvirt"},
+            "labels": {names.APP: "", **dict.fromkeys(kind.labels, ""), names.MANAGED_BY: "playvirt"},
         },
         "spec": {
             "group": kind.group,

@@ -33,6 +33,7 @@ MULTUS_STATUS = "k8s.v1.cni.cncf.io/network-status"
 # finalizers
 VMI_FINALIZER = "kubevirt.io/foregroundDeleteVirtualMachine"
 VM_FINALIZER = "kubevirt.io/virtualMachineControllerFinalize"
+MIGRATION_FINALIZER = "kubevirt.io/migrationJobFinalize"
 KUBEVIRT_FINALIZER = "foregroundDeleteKubeVirt"
 
 # phases of a VirtualMachineInstance

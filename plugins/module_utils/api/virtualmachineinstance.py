@@ -17,7 +17,7 @@ SPEC = schema.obj(
     "The virtual machine to run.",
     {
         "domain": domain.DOMAIN,
-        "networks": schema.array("What the interfaces connect to.", interfaces.NETWORK),
+        "networks": schema.array("What the interfaces connect to.", interfaces.NETWORK, maxItems=256),
         "volumes": schema.array("What is on the disks.", volumes.VOLUME, maxItems=256),
         "utilityVolumes": schema.array(
             "Claims for the launcher pod that the guest does not see.", volumes.UTILITY_VOLUME, key="name"

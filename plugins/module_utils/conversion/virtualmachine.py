@@ -13,7 +13,9 @@ ConversionReviews, and by admission.
 
 from __future__ import annotations
 
+import collections
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -29,6 +31,7 @@ MODERN_NOTE = "playvirt.io/v1"
 ONCE = "Once"
 
 _Object = dict[str, Any]
+_DISK_NAME = re.compile(r"(\.domain\.devices\.disks\[([0-9]{1,9})\])\.name")
 _BESIDE_THE_INSTANCE = frozenset(virtualmachine.SPEC_FIELDS)
 
 
@@ -133,23 +136,29 @@ def _modern_instance(instance: Mapping[str, Any]) -> _Object:
     return _with_disks(converted, disks) if disks else converted
 
 
+def _names_by_volume(pairs: Any) -> dict[str, collections.deque[Any]]:
+    """What the noted pairs of volume and disk say of each volume's disks, in order; what is no pair says nothing."""
+    found: dict[str, collections.deque[Any]] = {}
+    for pair in pairs if isinstance(pairs, list) else ():
+        if isinstance(pair, list) and len(pair) == 2 and isinstance(pair[0], str):
+            found.setdefault(pair[0], collections.deque()).append(pair[1])
+    return found
+
+
 def _oldest_instance(instance: Mapping[str, Any], notes: Mapping[str, Any]) -> _Object:
     converted = _renamed_volumes(instance, "containerDisk", "registryDisk")
-    known = notes.get("disks")
-    unused = [pair for pair in known if isinstance(pair, list) and len(pair) == 2] if isinstance(known, list) else []
+    unused = _names_by_volume(notes.get("disks"))
     disks = []
     for disk in _disks(instance):
         if not _is_named(disk):
             disks.append(disk)
             continue
         volume = disk["name"]
-        pair = next((pair for pair in unused if pair[0] == volume), [volume, volume])
-        if pair in unused:
-            unused.remove(pair)
-        if pair[1] is None:
+        name = unused[volume].popleft() if unused.get(volume) else volume
+        if name is None:
             disks.append(disk)
         else:
-            disks.append({**disk, "name": pair[1] if isinstance(pair[1], str) else volume, "volumeName": volume})
+            disks.append({**disk, "name": name if isinstance(name, str) else volume, "volumeName": volume})
     return _with_disks(converted, disks) if disks else converted
 
 
@@ -249,18 +258,21 @@ def field_as_posted(obj: Mapping[str, Any], field: str) -> str:
     """The path that a v1alpha1 object's field has in it, from the path that it has in v1.
 
     `spec.template.spec.domain.devices.disks[0].name` is `spec.domain.devices.disks[0].volumeName` where the domain is directly in spec and the disk names
-    its volume. Paths that are the same in both are returned as they are.
+    its volume; the template's metadata are then the machine's own. Paths that are the same in both are returned as they are.
     """
     spec = _inside(obj, "spec")
     direct = is_direct(spec)
-    prefix = "spec.template.spec"
+    prefix, beside = "spec.template.spec", "spec.template.metadata"
+    if direct and (field == beside or field.startswith(beside + ".")):
+        return field.removeprefix("spec.template.")
     if field != prefix and not field.startswith(prefix + "."):
         return field
     rest = field[len(prefix) :]
     instance = spec if direct else _inside(spec, "template", "spec")
-    for index, disk in enumerate(_disks(instance)):
-        place = f".domain.devices.disks[{index}]"
-        if rest == f"{place}.name" and isinstance(disk, Mapping) and "volumeName" in disk:
+    if found := _DISK_NAME.fullmatch(rest):
+        place, index = found.group(1), int(found.group(2))
+        disk = next(iter(_disks(instance)[index:]), None)
+        if isinstance(disk, Mapping) and "volumeName" in disk:
             rest = f"{place}.volumeName"
     head, dot, tail = rest.partition("].containerDisk")
     if dot and head.startswith(".volumes[") and tail[:1] in ("", "."):

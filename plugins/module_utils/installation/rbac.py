@@ -20,6 +20,8 @@ API, CONTROLLER, HANDLER, OPERATOR = (
     "kubevirt-handler",
     "kubevirt-operator",
 )
+#: the policy that keeps a virt-handler to its node
+NODE_RESTRICTION = "virt-handler-node-restriction"
 _COMPONENTS = {API: "virt-api", CONTROLLER: "virt-controller", HANDLER: "virt-handler", OPERATOR: "virt-operator"}
 
 Rule = dict[str, Any]
@@ -94,6 +96,7 @@ def operator_rules() -> list[Rule]:
     granted, webhooks = [API, CONTROLLER, HANDLER], ["virt-api-mutator", "virt-api-validator"]
     configurations = ["mutatingwebhookconfigurations", "validatingwebhookconfigurations"]
     registration = "admissionregistration.k8s.io"
+    policies = ["validatingadmissionpolicies", "validatingadmissionpolicybindings"]
     return [
         rule("kubevirt.io", ["kubevirts"], [*READ, "patch", "update"]),
         rule("kubevirt.io", ["kubevirts/status"], ["get", "patch", "update"]),
@@ -102,6 +105,8 @@ def operator_rules() -> list[Rule]:
         rule(RBAC, ["clusterroles", "clusterrolebindings"], ["patch", "update", "delete"], names=granted),
         rule(registration, configurations, [*READ, "create"]),
         rule(registration, configurations, ["patch", "update", "delete"], names=webhooks),
+        rule(registration, policies, [*READ, "create"]),
+        rule(registration, policies, ["patch", "update", "delete"], names=[NODE_RESTRICTION]),
         rule(
             "apiextensions.k8s.io",
             ["customresourcedefinitions"],

@@ -32,7 +32,7 @@ _VALIDATED: Sequence[tuple[str, str, tuple[str, ...]]] = (
     ("kubevirt-validator", "KubeVirt", ("CREATE", "UPDATE")),
 )
 _MUTATED: Sequence[tuple[str, str, tuple[str, ...]]] = (
-    ("virtualmachines-mutator", "VirtualMachine", ("CREATE",)),
+    ("virtualmachines-mutator", "VirtualMachine", ("CREATE", "UPDATE")),
     ("virtualmachineinstances-mutator", "VirtualMachineInstance", ("CREATE",)),
     ("migrations-mutator", "VirtualMachineInstanceMigration", ("CREATE",)),
 )

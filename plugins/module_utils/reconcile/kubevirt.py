@@ -12,6 +12,7 @@ from typing import Any
 from ansible_collections.playvirt.core.plugins.module_utils.api import errors, kinds, metadata, names
 from ansible_collections.playvirt.core.plugins.module_utils.installation import (
     drift,
+    node_restriction,
     rbac,
     virt_api,
     virt_controller,
@@ -56,7 +57,10 @@ def _wanted(
 ) -> dict[str, list[dict[str, Any]]]:
     """The manifests of each step that deploys; what lives in the KubeVirt's namespace belongs to it."""
     groups = {
-        "apply_permissions": rbac.render_component_rbac(settings.namespace),
+        "apply_permissions": [
+            *rbac.render_component_rbac(settings.namespace),
+            *node_restriction.render(settings.namespace),
+        ],
         "deploy_api": virt_api.render(settings),
         "deploy_controller": [virt_controller.render_deployment(settings)],
         "deploy_handler": [virt_handler.render_daemonset(settings)],

@@ -2,8 +2,8 @@
 """A worked example of a site rule: one company's names for virtual machines, and how large they may be.
 
 Copy it into a collection of your own (`plugins/plugin_utils/admission/NAME.py`), change it, and list it in the KubeVirt as
-`spec.configuration.admission.siteRules: [NAMESPACE.COLLECTION.NAME]`; see docs/admission.md. A rule gets the object as it is posted and the one that it
-replaces (None when it is made), and returns a list of causes.
+`spec.configuration.admission.siteRules: [NAMESPACE.COLLECTION.NAME]`; see docs/admission.md. A rule gets the object that would be stored, in v1, and the one
+that it replaces (None when it is made), and returns a list of causes.
 """
 
 from __future__ import annotations

@@ -65,7 +65,7 @@ DEVICES = schema.obj(
     {
         "disks": schema.array("Disks, CD-ROMs and LUNs.", disks.DISK, maxItems=256),
         "filesystems": schema.array("Volumes shared as file systems.", disks.FILESYSTEM),
-        "interfaces": schema.array("Network interfaces.", interfaces.INTERFACE),
+        "interfaces": schema.array("Network interfaces.", interfaces.INTERFACE, maxItems=256),
         "inputs": schema.array("Input devices.", INPUT),
         "gpus": schema.array("Graphics processors of the host's.", GPU),
         "hostDevices": schema.array("Other devices of the host's.", HOST_DEVICE),

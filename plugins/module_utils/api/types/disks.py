@@ -66,7 +66,7 @@ DISK = schema.obj(
         "bootOrder": schema.int32("The device with the lowest number boots first; from 1, each number once."),
         "serial": schema.string("Serial number that the guest sees."),
         "cache": schema.string("How the host caches: none, writethrough or writeback."),
-        "io": schema.string("How QEMU does its input and output: native, default or threads."),
+        "io": schema.string("How QEMU does its input and output: native or threads."),
         "errorPolicy": schema.string(
             "What happens on an error of the storage: stop (unless said), ignore, report or enospace."
         ),

@@ -31,6 +31,13 @@ PLUGIN = """
         return [{"field": "metadata.annotations", "message": f"no {what}"}]
 """
 
+KUBEVIRT = {
+    "apiVersion": "kubevirt.io/v1",
+    "kind": "KubeVirt",
+    "metadata": {"name": "kubevirt", "namespace": "kubevirt"},
+    "spec": {"configuration": {"admission": {"siteRules": ["naming_and_size"]}}},
+}
+
 
 @pytest.fixture
 def rule(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
@@ -98,13 +105,7 @@ async def test_a_question_that_is_given_up_leaves_no_answer_for_the_next(rule: s
 
 
 async def test_virt_api_asks_the_rules_that_the_kubevirt_lists(tmp_path: Path) -> None:
-    kubevirt = {
-        "apiVersion": "kubevirt.io/v1",
-        "kind": "KubeVirt",
-        "metadata": {"name": "kubevirt", "namespace": "kubevirt"},
-        "spec": {"configuration": {"admission": {"siteRules": ["naming_and_size"]}}},
-    }
-    async with scene.running(tmp_path, kubevirt) as s:
+    async with scene.running(tmp_path, KUBEVIRT) as s:
         response = await s.ask("/validate", scene.review(vm()))
         assert [cause["field"] for cause in response["status"]["details"]["causes"]] == [
             "metadata.name",
@@ -115,6 +116,28 @@ async def test_virt_api_asks_the_rules_that_the_kubevirt_lists(tmp_path: Path) -
         new = {**old, "spec": {**old["spec"], "runStrategy": "Halted"}}
         update = scene.review(new, operation="UPDATE", oldObject=old)
         assert (await s.ask("/validate", update))["allowed"] is True
+
+
+def oldest(*, sockets: int) -> dict[str, Any]:
+    """A machine in the oldest form, with its domain directly in spec, that keeps to every rule but that for its size."""
+    machine = vm("root", "v1alpha1")
+    machine["metadata"] |= {"name": "web-shop-01", "labels": {"example.com/owner": "web"}}
+    machine["spec"] = machine["spec"]["template"]["spec"]
+    machine["spec"]["domain"]["cpu"] = {"sockets": sockets}
+    return machine
+
+
+async def test_the_oldest_form_goes_around_no_rule(tmp_path: Path) -> None:
+    async with scene.running(tmp_path, KUBEVIRT) as s:
+        response = await s.ask("/validate", scene.review(oldest(sockets=17)))
+        (cause,) = response["status"]["details"]["causes"]
+        field = "spec.domain.cpu.sockets"
+        assert (cause["field"], cause["message"]) == (field, f"{field}: 17 virtual CPUs, and we give 16")
+        assert (await s.ask("/validate", scene.review(oldest(sockets=16))))["allowed"] is True
+        grown = scene.review(oldest(sockets=17), operation="UPDATE", oldObject=oldest(sockets=16))
+        assert (await s.ask("/validate", grown))["allowed"] is False
+        as_large_as_before = scene.review(oldest(sockets=17), operation="UPDATE", oldObject=oldest(sockets=17))
+        assert (await s.ask("/validate", as_large_as_before))["allowed"] is True
 
 
 def test_the_example_knows_names_owners_and_sizes() -> None:

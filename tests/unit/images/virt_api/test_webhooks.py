@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -191,6 +193,51 @@ async def test_a_malformed_body_gets_a_4xx(tmp_path: Path, path: str) -> None:
             answered, _ = await s.post(path, content, **{"Content-Type": content_type})
             # A page of a list comes to be converted at once, so that may be longer.
             assert answered == (400 if (path, status) == ("/convert", 413) else status), name
+        assert (await s.ask("/validate", scene.review(vmi())))["allowed"] is True
+
+
+async def _break_off(s: scene.Scene, content: bytes, *, tls: bool = True) -> None:
+    """Connect, send that, and go."""
+    assert s.process.server is not None
+    context = s.trusting(s.authority) if tls else None
+    _, writer = await asyncio.open_connection("localhost", s.process.server.port, ssl=context)
+    writer.write(content)
+    with contextlib.suppress(ConnectionError):
+        await writer.drain()
+    writer.transport.abort()
+
+
+async def test_what_is_broken_off_or_malformed_leaves_nothing_behind(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """No traceback, no task, no open file and no request in work is left, however often and wherever a client breaks off."""
+    async with scene.running(tmp_path) as s:
+        body = json.dumps(scene.review(vmi())).encode()
+        head = (
+            b"POST /validate HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
+            % len(body)
+        )
+
+        async def one_round() -> None:
+            for content, content_type, _ in MALFORMED.values():
+                await s.post("/validate", content, **{"Content-Type": content_type})
+            for sent in (b"", head[:20], head, head + body[:-40], head + body, b"\x16\x03 no HTTP\r\n\r\n"):
+                await _break_off(s, sent)
+            await _break_off(s, b"GET / HTTP/1.1\r\n\r\n", tls=False)
+
+        def left() -> tuple[int, int]:
+            return len(asyncio.all_tasks()), len(list(Path("/proc/self/fd").iterdir()))
+
+        await one_round()
+        await asyncio.sleep(0.3)
+        before = left()
+        for _ in range(5):
+            await one_round()
+        async with asyncio.timeout(10):
+            while left() > before:
+                await asyncio.sleep(0.05)
+        assert [record for record in caplog.records if record.levelno >= logging.ERROR] == []
+        assert "playvirt_api_requests_in_work 0.0" in (await s.health("/metrics"))[1]
         assert (await s.ask("/validate", scene.review(vmi())))["allowed"] is True
 
 

@@ -124,6 +124,10 @@ def test_site_rules_are_asked_where_nothing_else_is_wrong() -> None:
     assert fields(judged(vm("shop"), kubevirt)) == ["metadata.name"]
     assert fields(judged(vm("shop"), kubevirt=kubevirt)) == ["metadata.name"]
     assert judged(vm(), site_rules=["naming_and_size"])["valid"] is True
+    oldest = vm(cpu={"sockets": 17})
+    oldest |= {"apiVersion": "kubevirt.io/v1alpha1", "spec": oldest["spec"]["template"]["spec"]}
+    oldest["spec"]["volumes"] = [{"name": "root", "registryDisk": {"image": "registry.example/disk:1"}}]
+    assert fields(judged(oldest, site_rules=["naming_and_size"])) == ["spec.domain.cpu.sockets"]
     broken = judged(vm(), site_rules=["acme.rules.lost"])
     assert "site rule 'acme.rules.lost' cannot be loaded" in broken["objects"][0]["causes"][0]["message"]
 

@@ -17,7 +17,7 @@ from ansible_collections.playvirt.core.plugins.module_utils.api import support
 
 from . import cases
 
-UUID = "00000000-0000-4000-8000-000000000001"
+UUID, OTHER = "00000000-0000-4000-8000-000000000001", "5d307ca9-b3ef-428c-8861-06e72d69f223"
 
 
 def completed(spec: dict[str, Any], given: settings.Settings | None = None) -> dict[str, Any]:
@@ -215,6 +215,22 @@ def test_a_machine_gets_what_stays_the_same_over_its_starts_and_nothing_else() -
     assert made(vm, old=vm) == vm
 
 
+def test_a_machine_that_is_replaced_by_its_manifest_stays_the_same_machine() -> None:
+    manifest = cases.vm({"template.spec": {"domain": {"devices": {}, "memory": {"guest": "64Mi"}}}})
+    stored = made(manifest)
+    grown = cases.changed(manifest, {"spec.template.spec.domain.memory.guest": "128Mi"})
+    assert made(grown, old=stored) == cases.changed(stored, {"spec.template.spec.domain.memory.guest": "128Mi"})
+    said = {"spec.template.spec.domain.machine.type": "pc-q35-9.0", "spec.template.spec.domain.firmware.uuid": OTHER}
+    domain = made(cases.changed(grown, said), old=stored)["spec"]["template"]["spec"]["domain"]
+    assert domain["machine"] == {"type": "pc-q35-9.0"}
+    assert domain["firmware"] == {"uuid": OTHER, "serial": UUID}
+    # One that never had it (posted in the oldest form, or from before virt-api) does not get it by the way.
+    assert made(grown, old=manifest) == grown
+    leaving = cases.changed(grown, {"metadata.deletionTimestamp": "2026-01-01T00:00:00Z"})
+    assert made(leaving, old=stored) == leaving
+    assert made({**manifest, "spec": {"runStrategy": "Always"}}, old=stored)["spec"] == {"runStrategy": "Always"}
+
+
 def test_a_machine_does_not_get_what_its_preset_gives() -> None:
     labels = {"size": "small"}
     vm = cases.vm({"template": {"metadata": {"labels": labels}, "spec": {"domain": {"devices": {}}}}})
@@ -223,11 +239,15 @@ def test_a_machine_does_not_get_what_its_preset_gives() -> None:
     assert "machine" not in after["spec"]["template"]["spec"]["domain"]
 
 
-def test_a_migration_gets_the_label_that_it_is_found_by() -> None:
+def test_a_migration_gets_the_label_that_it_is_found_by_and_its_finalizer() -> None:
     migration = {"kind": "VirtualMachineInstanceMigration", "metadata": {"name": "m"}, "spec": {"vmiName": "guest"}}
-    assert made(migration)["metadata"]["labels"] == {"kubevirt.io/vmi-name": "guest"}
+    after = made(migration)
+    assert after["metadata"]["labels"] == {"kubevirt.io/vmi-name": "guest"}
+    assert after["metadata"]["finalizers"] == ["kubevirt.io/migrationJobFinalize"]
+    assert made(after) == after
+    assert made(after, old=after) == after
     long = {**migration, "spec": {"vmiName": "a" * 64}}
-    assert made(long) == long
+    assert "labels" not in made(long)["metadata"]
 
 
 @pytest.mark.parametrize("given", [settings.Settings(), settings.Settings(use_emulation=True)])

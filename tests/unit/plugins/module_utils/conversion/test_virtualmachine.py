@@ -202,6 +202,8 @@ def test_malformed_objects_are_converted_as_far_as_they_go(spec: Any, metadata: 
         ("spec.template.spec.volumes[0].containerDisk.image", "spec.volumes[0].registryDisk.image"),
         ("spec.template.spec.volumes[10].containerDisk", "spec.volumes[10].registryDisk"),
         ("spec.template.spec", "spec"),
+        ("spec.template.metadata.labels", "metadata.labels"),
+        ("spec.template.metadata", "metadata"),
         ("spec.template.specimen", "spec.template.specimen"),
         ("metadata.labels", "metadata.labels"),
     ],
@@ -215,6 +217,7 @@ def test_a_template_of_the_oldest_form_has_its_own_names_too() -> None:
     name = "spec.template.spec.domain.devices.disks[1].name"
     assert conversion.field_as_posted(oldest, name) == "spec.template.spec.domain.devices.disks[1].volumeName"
     assert conversion.field_as_posted(conversion.convert(oldest, V1), name) == name
+    assert conversion.field_as_posted(oldest, "spec.template.metadata.labels") == "spec.template.metadata.labels"
 
 
 def test_no_field_of_an_instance_has_the_name_of_one_beside_its_template() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 from ansible_collections.playvirt.core.plugins.module_utils.api import kinds
-from ansible_collections.playvirt.core.plugins.module_utils.installation import rbac, user_roles
+from ansible_collections.playvirt.core.plugins.module_utils.installation import node_restriction, rbac, user_roles
 
 WATCHES = pathlib.Path(__file__).parents[5] / "images" / "runner" / "watches"
 EVERYWHERE = {
@@ -52,7 +52,7 @@ def test_the_operator_holds_what_it_grants() -> None:
 
 
 def test_the_operator_may_change_everything_that_it_deploys_and_nothing_else_of_that_kind() -> None:
-    for obj in rbac.render_component_rbac("ns"):
+    for obj in (*rbac.render_component_rbac("ns"), *node_restriction.render("ns")):
         resource = kinds.resource(obj["apiVersion"], obj["kind"])
         group = resource.api_version.rpartition("/")[0]
         for verb in ("get", "create", "patch", "delete"):

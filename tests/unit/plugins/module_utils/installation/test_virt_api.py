@@ -56,7 +56,8 @@ def _asked(configuration: dict[str, Any]) -> set[tuple[str, str]]:
 def test_every_kind_is_asked_about_when_it_is_made_and_changed() -> None:
     both = ("CREATE", "UPDATE")
     assert _asked(VALIDATING) == {(kind, operation) for kind in judge.VALIDATED for operation in both}
-    assert _asked(MUTATING) == {(kind, "CREATE") for kind in mutate.MUTATED}
+    late = {(kind, "UPDATE") for kind in mutate.MUTATED_ON_UPDATE}
+    assert _asked(MUTATING) == {(kind, "CREATE") for kind in mutate.MUTATED} | late
     assert {kind.kind for kind in crds.KINDS} == set(judge.VALIDATED)
 
 
