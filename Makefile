@@ -89,7 +89,7 @@ format: $(INSTALLED) ## rewrite the Python files in the house's format
 	ruff check --fix .
 
 .PHONY: generate
-generate: $(INSTALLED) ## rewrite the generated files (crds/)
+generate: $(INSTALLED) ## rewrite the generated files (crds/, docs/fields.md)
 	python -m ansible_collections.playvirt.core.tests.generate
 
 .PHONY: molecule

@@ -1,6 +1,6 @@
-"""Labels of this node that say what its hypervisor can do, from the file that the probe of the launcher image has left in the node directory.
+"""Labels of this node that say what its hypervisor can do, from the files that the probe of the launcher image has left in the node directory.
 
-In: the node directory. Out: labels of the Node, written once when the process starts; a node without that file gets none, and virtual machines still
+In: the node directory. Out: labels of the Node, written once when the process starts; a node without them gets none, and virtual machines still
 run there. Called by: node.
 """
 
@@ -18,14 +18,15 @@ LOG = logging.getLogger("virt-handler.node-labels")
 
 #: below the node directory
 DOMAIN_CAPABILITIES = "capabilities/domcapabilities.xml"
+EXPANDED_CPU = "capabilities/cpu.xml"
 RETRY_SECONDS = 5.0
 
 
 def read(node_directory: str) -> dict[str, str]:
     """Return the labels that this node should have; empty when the probe has left nothing that can be read."""
-    path = pathlib.Path(node_directory, DOMAIN_CAPABILITIES)
+    path, cpu = pathlib.Path(node_directory, DOMAIN_CAPABILITIES), pathlib.Path(node_directory, EXPANDED_CPU)
     try:
-        return capabilities.node_labels(path.read_text())
+        return capabilities.node_labels(path.read_text(), cpu.read_text() if cpu.exists() else "")
     except OSError as error:
         LOG.warning("no labels for CPU models: %s: %s", path, error.strerror)
     except errors.InvalidObject as error:

@@ -2,8 +2,9 @@
 
 In: a directory, kept between runs. Out, in that directory and readable by all: `qemu/<hash>.xml` (libvirt's own cache of QEMU's
 capabilities; a launcher that finds it saves seconds), `capabilities.xml` and `domcapabilities.xml` (libvirt's answers, from which the
-node's labels come), `probed.json` (which binaries were asked). Called by __main__.py, in an init container of virt-handler with
-the launcher's image, as root or as the launcher's user; libvirtd never runs as root here, as its answers depend on the user.
+node's labels come), `cpu.xml` (the host model with its features by name), `probed.json` (which binaries were asked). Called by
+__main__.py, in an init container of virt-handler with the launcher's image, as root or as the launcher's user; libvirtd never runs as
+root here, as its answers depend on the user.
 """
 
 from __future__ import annotations
@@ -20,11 +21,14 @@ from collections.abc import Iterator, Mapping
 
 from ansible_collections.playvirt.core.images.virt_launcher import libvirtd
 from ansible_collections.playvirt.core.plugins.module_utils.api import errors
+from ansible_collections.playvirt.core.plugins.module_utils.domain import capabilities
 from ansible_collections.playvirt.core.plugins.module_utils.hypervisor import connection
 
 USER = "qemu"
 _LIMIT_SECONDS = 120
 _MACHINE, _VIRTTYPE = "q35", "qemu"
+#: counts up when the probe writes other files than before
+_REVISION = 2
 
 
 def main(output: str) -> int:
@@ -51,20 +55,22 @@ def identity() -> str:
         found = os.stat(program)
         binaries[program] = [int(found.st_ctime), found.st_size]
     return json.dumps(
-        {"binaries": binaries, "kernel": os.uname().release, "version": os.uname().version}, sort_keys=True
+        {"revision": _REVISION, "binaries": binaries, "kernel": os.uname().release, "version": os.uname().version},
+        sort_keys=True,
     )
 
 
 def probe(directory: str) -> dict[str, str]:
     """Run a libvirtd in `directory` and ask it; returns file names and contents. Raises errors.HypervisorError."""
+    asked = {"arch": os.uname().machine, "machine": _MACHINE, "virttype": _VIRTTYPE}
     env = libvirtd.prepare(directory)
     with _running(directory, env), connection.opened(libvirtd.uri(directory)) as conn:
         results = {
             "capabilities.xml": connection.capabilities(conn),
-            "domcapabilities.xml": connection.domain_capabilities(
-                conn, arch=os.uname().machine, machine=_MACHINE, virttype=_VIRTTYPE
-            ),
+            "domcapabilities.xml": connection.domain_capabilities(conn, **asked),
         }
+        if cpu := capabilities.host_model(results["domcapabilities.xml"]):
+            results["cpu.xml"] = connection.expanded_cpu(conn, cpu, **asked)
     for entry in os.scandir(f"{env['XDG_CACHE_HOME']}/{libvirtd.CAPABILITY_CACHE}"):
         results[f"qemu/{entry.name}"] = _read(entry.path) or ""
     return results

@@ -43,6 +43,15 @@ stdio_handler = "file"
 seccomp_sandbox = 1
 """
 
+#: where the pod mounts huge pages, if its guest has them; the first field is the mount's place, the second its kind
+_HUGEPAGES = "/dev/hugepages hugetlbfs"
+
+
+def qemu_conf(mounts: str) -> str:
+    """qemu.conf; `mounts` is the content of /proc/mounts. In session mode libvirt looks for no huge pages by itself."""
+    huge = any(_HUGEPAGES in line for line in mounts.splitlines())
+    return QEMU_CONF + f'hugetlbfs_mount = "{_HUGEPAGES.split()[0]}"\n' if huge else QEMU_CONF
+
 
 def libvirtd_conf(directory: str, host_uuid: str) -> str:
     """libvirtd.conf: a socket in `directory`, no authentication beyond the file's mode, no TLS, warnings on stderr.
@@ -84,7 +93,8 @@ def prepare(directory: str, base: Mapping[str, str] | None = None) -> dict[str, 
     with open("/proc/sys/kernel/random/uuid", encoding="ascii") as random:
         host_uuid = random.read().strip()
     _write(f"{env['XDG_CONFIG_HOME']}/libvirt/libvirtd.conf", libvirtd_conf(directory, host_uuid))
-    _write(f"{env['XDG_CONFIG_HOME']}/libvirt/qemu.conf", QEMU_CONF)
+    with open("/proc/mounts", encoding="utf-8", errors="surrogateescape") as mounts:
+        _write(f"{env['XDG_CONFIG_HOME']}/libvirt/qemu.conf", qemu_conf(mounts.read()))
     drivers = f"{directory}/drivers"
     if env["LIBVIRT_DRIVER_DIR"] == drivers:
         os.makedirs(drivers, mode=0o700, exist_ok=True)

@@ -42,6 +42,8 @@ def add_interface(spec: _Object, settings: settings_types.Settings) -> None:
 def _bus(architecture: str, target: str) -> str:
     if target == "cdrom":
         return "scsi" if architecture == "arm64" else "sata"
+    if target == "lun":
+        return "scsi"
     return "virtio" if architecture in ("arm64", "s390x") else "sata"
 
 

@@ -9,12 +9,14 @@ from __future__ import annotations
 from ansible_collections.playvirt.core.plugins.module_utils.admission import refusal, subject
 from ansible_collections.playvirt.core.plugins.module_utils.admission.rules import (
     affinity,
+    clock,
     cloud_init,
     cpu,
     credentials,
     devices,
     disks,
     dns,
+    emulation,
     firmware,
     interfaces,
     labels,
@@ -33,12 +35,14 @@ _ALL: tuple[subject.Rule, ...] = (
     *cpu.RULES,
     *machine.RULES,
     *firmware.RULES,
+    *clock.RULES,
     *networks.RULES,
     *interfaces.RULES,
     *disks.RULES,
     *volumes.RULES,
     *cloud_init.RULES,
     *devices.RULES,
+    *emulation.RULES,
     *probes.RULES,
     *credentials.RULES,
     *dns.RULES,
@@ -52,9 +56,11 @@ _OF_A_PART: tuple[subject.Rule, ...] = (
     *cpu.PARTIAL,
     *machine.RULES,
     *firmware.PARTIAL,
+    *clock.RULES,
     *interfaces.PARTIAL,
     *disks.PARTIAL,
     *devices.RULES,
+    *emulation.RULES,
 )
 
 

@@ -155,6 +155,12 @@ STATUS = schema.obj(
 )
 
 
+def maker(kubevirt: Mapping[str, Any] | None) -> dict[str, Any]:
+    """What guests read of their maker (`spec.configuration.smbios`)."""
+    spec = (kubevirt or {}).get("spec") or {}
+    return dict((spec.get("configuration") or {}).get("smbios") or {})
+
+
 def uses_emulation(kubevirt: Mapping[str, Any] | None) -> bool:
     """Whether guests run by software emulation (`spec.configuration.developerConfiguration.useEmulation`); not without a KubeVirt."""
     spec = (kubevirt or {}).get("spec") or {}

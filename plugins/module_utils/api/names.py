@@ -15,8 +15,15 @@ SCHEDULABLE = "kubevirt.io/schedulable"
 HEARTBEAT = "kubevirt.io/heartbeat"
 VM_NAME = "vm.kubevirt.io/name"
 VM_GENERATION = "kubevirt.io/vm-generation"
+CPU_MODEL = "cpu-model.node.kubevirt.io/"
+CPU_FEATURE = "cpu-feature.node.kubevirt.io/"
+#: CPU models that are no model's name: they follow the node's CPU
+CPU_HOST_MODES = ("host-model", "host-passthrough")
 MANAGED_BY = "app.kubernetes.io/managed-by"
 DEFAULT_CONTAINER = "kubectl.kubernetes.io/default-container"
+GRAPHICS = "playvirt.io/graphics"
+#: values of GRAPHICS: how a guest's screen is shown
+VNC, SPICE = "vnc", "spice"
 
 # finalizers
 VMI_FINALIZER = "kubevirt.io/foregroundDeleteVirtualMachine"
@@ -43,6 +50,9 @@ PRIVATE_DIRECTORY = "/var/run/kubevirt-private"
 SHARE_DIRECTORY = "/var/run/kubevirt"
 EPHEMERAL_DIRECTORY = "/var/run/kubevirt-ephemeral-disks"
 CONTAINER_DISK_DIRECTORY = "/var/run/kubevirt/container-disks"
+KERNEL_BOOT_DIRECTORY = "/var/run/kubevirt/container-disks/kernel-boot"
+HUGEPAGES_DIRECTORY = "/dev/hugepages"
 LIBVIRT_DIRECTORY = "/var/run/libvirt"
 LAUNCHER_UID = 107
 TUN_DEVICE = "devices.kubevirt.io/tun"
+KVM_DEVICE = "devices.kubevirt.io/kvm"

@@ -10,14 +10,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible_collections.playvirt.core.plugins.module_utils.api import metadata
-from ansible_collections.playvirt.core.plugins.module_utils.domain import compute, document
+from ansible_collections.playvirt.core.plugins.module_utils.domain import document, identity, virtio
 
 BRIDGE = "k6t-eth0"
 TAP = "tap0"
 GATEWAY = "10.0.2.1"
 GUEST_ADDRESS = "10.0.2.2"
 PREFIX = 24
-_MODELS = {"virtio": "virtio-non-transitional"}
 
 
 def pod_interface(vmi: Mapping[str, Any]) -> Mapping[str, Any] | None:
@@ -38,7 +37,7 @@ def mac_address(vmi: Mapping[str, Any], interface: Mapping[str, Any]) -> str:
     written = interface.get("macAddress")
     if written:
         return str(written).lower().replace("-", ":")
-    return metadata.derived_mac(compute.domain_uuid(vmi), interface["name"])
+    return metadata.derived_mac(identity.domain_uuid(vmi), interface["name"])
 
 
 def convert_interfaces(vmi: Mapping[str, Any]) -> list[document.Element]:
@@ -52,7 +51,7 @@ def convert_interfaces(vmi: Mapping[str, Any]) -> list[document.Element]:
             "interface",
             document.element("mac", address=mac_address(vmi, interface)),
             document.element("target", dev=TAP, managed="no"),
-            document.element("model", type=_MODELS.get(model, model)),
+            document.element("model", type=virtio.model(vmi["spec"]) if model == "virtio" else model),
             document.element("rom", enabled="no"),
             document.element("alias", name=f"ua-{interface['name']}"),
             type="ethernet",

@@ -93,6 +93,14 @@ def capabilities(connection: Connection) -> str:
         return str(connection.getCapabilities())
 
 
+def expanded_cpu(connection: Connection, cpu: str, *, arch: str, machine: str, virttype: str) -> str:
+    """A CPU with every feature that its model brings listed by name, XML; `cpu` is a <cpu> element as text."""
+    libvirt = bindings.library()
+    with bindings.translated(f"features of the CPU of {virttype} {arch} {machine}"):
+        flag = libvirt.VIR_CONNECT_BASELINE_CPU_EXPAND_FEATURES
+        return str(connection.baselineHypervisorCPU(None, arch, machine, virttype, [cpu], flag))
+
+
 def domain_capabilities(connection: Connection, *, arch: str, machine: str, virttype: str) -> str:
     """What domains of this architecture, machine type and virtualization type (`qemu`, `kvm`) can have, XML."""
     with bindings.translated(f"domain capabilities of {virttype} {arch} {machine}"):

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.playvirt.core.plugins.module_utils.api import fencing, metadata, names
-from ansible_collections.playvirt.core.plugins.module_utils.pod import resources, volumes
+from ansible_collections.playvirt.core.plugins.module_utils.pod import machine, resources, volumes
 
 #: added to the guest's own grace period before the kubelet kills the pod
 POD_GRACE_MARGIN_SECONDS = 30
@@ -20,10 +20,11 @@ DEFAULT_GRACE_SECONDS = 30
 
 @dataclass(frozen=True)
 class Installation:
-    """What the pod takes from the installation: the launcher's image and how it is pulled."""
+    """What the pod takes from the installation: the launcher's image, how it is pulled, and whether guests are emulated."""
 
     launcher_image: str
     pull_policy: str = "IfNotPresent"
+    emulation: bool = False
 
 
 def grace_seconds(vmi: Mapping[str, Any]) -> int:
@@ -62,10 +63,10 @@ def _compute(vmi: Mapping[str, Any], installation: Installation) -> dict[str, An
             "--fence-seconds",
             str(fencing.FENCE_SECONDS),
         ],
-        "resources": resources.compute(vmi["spec"]),
+        "resources": resources.compute(vmi["spec"], emulation=installation.emulation),
         "securityContext": _security_context(),
         "terminationMessagePolicy": "FallbackToLogsOnError",
-        "volumeMounts": [*volumes.working_mounts(), *volumes.disk_mounts(vmi)],
+        "volumeMounts": [*volumes.working_mounts(), *volumes.disk_mounts(vmi), *machine.mounts(vmi["spec"])],
         **({"volumeDevices": devices} if devices else {}),
     }
 
@@ -99,14 +100,20 @@ def render_launcher_pod(vmi: Mapping[str, Any], installation: Installation) -> d
     hands out together with the node's directory of virt-handler.
     """
     meta, spec = metadata.meta(vmi), vmi["spec"]
-    console = spec["domain"].get("devices", {}).get("autoattachSerialConsole", True)
+    devices = spec["domain"].get("devices", {})
+    console_log = devices.get("autoattachSerialConsole", True) and devices.get("logSerialConsole", True)
     pod_spec: dict[str, Any] = {
         "restartPolicy": "Never",
         "enableServiceLinks": False,
         "automountServiceAccountToken": False,
         "terminationGracePeriodSeconds": grace_seconds(vmi) + POD_GRACE_MARGIN_SECONDS,
         "hostname": spec.get("hostname") or meta["name"].split(".")[0][:63].rstrip("-"),
-        "nodeSelector": {"kubernetes.io/arch": "amd64", names.SCHEDULABLE: "true", **spec.get("nodeSelector", {})},
+        "nodeSelector": {
+            "kubernetes.io/arch": "amd64",
+            names.SCHEDULABLE: "true",
+            **machine.node_labels(spec, emulation=installation.emulation),
+            **spec.get("nodeSelector", {}),
+        },
         "securityContext": {
             "runAsUser": names.LAUNCHER_UID,
             "runAsGroup": names.LAUNCHER_UID,
@@ -117,12 +124,12 @@ def render_launcher_pod(vmi: Mapping[str, Any], installation: Installation) -> d
         },
         "containers": [
             _compute(vmi, installation),
-            *([_console_log(vmi, installation)] if console else []),
+            *([_console_log(vmi, installation)] if console_log else []),
         ],
-        "volumes": [*volumes.working_volumes(), *volumes.disk_volumes(vmi)],
+        "volumes": [*volumes.working_volumes(), *volumes.disk_volumes(vmi), *machine.pod_volumes(spec)],
     }
-    if secrets := volumes.pull_secrets(spec):
-        pod_spec["imagePullSecrets"] = secrets
+    if secrets := dict.fromkeys([*volumes.pull_secrets(spec), *machine.pull_secrets(spec)]):
+        pod_spec["imagePullSecrets"] = [{"name": secret} for secret in secrets]
     if account := volumes.service_account(spec):
         pod_spec["serviceAccountName"] = account
     if spec.get("subdomain"):

@@ -10,10 +10,11 @@ from typing import Any
 
 from ansible_collections.playvirt.core.plugins.module_utils.api import conditions, errors, kubevirt, metadata, names
 from ansible_collections.playvirt.core.plugins.module_utils.domain import (
-    compute,
     convert,
+    identity,
     interfaces,
     iso_images,
+    machine,
     volumes,
 )
 from ansible_collections.playvirt.core.plugins.module_utils.pod import launcher
@@ -68,12 +69,16 @@ def _launcher(observed: Mapping[str, Any]) -> dict[str, Any]:
 def _start_steps(vmi: Mapping[str, Any], observed: Mapping[str, Any]) -> dict[str, Any]:
     """Every step from an empty pod to a running domain; each is safe to repeat."""
     reach = _launcher(observed)
-    name = convert.domain_name(vmi)
+    name = identity.domain_name(vmi)
     steps: dict[str, Any] = {
         "define": {
             **reach,
             "name": name,
-            "xml": convert.convert_domain(vmi, emulation=kubevirt.uses_emulation(observed["kubevirt"])),
+            "xml": convert.convert_domain(
+                vmi,
+                emulation=kubevirt.uses_emulation(observed["kubevirt"]),
+                maker=kubevirt.maker(observed["kubevirt"]),
+            ),
         },
         "start": {**reach, "name": name},
     }
@@ -112,7 +117,7 @@ def _running(vmi: Mapping[str, Any], pod: Mapping[str, Any], now: str) -> dict[s
     status = instance_status.in_phase(vmi.get("status") or {}, names.RUNNING, now=now)
     status = volume_status.with_targets(status, vmi)
     status["interfaces"] = _interfaces_status(vmi, pod)
-    status["machine"] = {"type": (vmi["spec"]["domain"].get("machine") or {}).get("type") or compute.DEFAULT_MACHINE}
+    status["machine"] = {"type": machine.machine_type(vmi["spec"])}
     if conditions.get(status.get("conditions"), names.SYNCHRONIZED):
         status["conditions"] = conditions.remove(status.get("conditions"), names.SYNCHRONIZED)
     return instance_status.ready_like_pod(status, pod, now=now)
@@ -135,7 +140,7 @@ def _ended(vmi: Mapping[str, Any], domain: Mapping[str, Any], now: str) -> dict[
 
 def _plan_shutdown(vmi: Mapping[str, Any], observed: Mapping[str, Any], now: str) -> plan.Plan:
     """The VMI is being deleted and its guest runs: ask it to shut down until its grace period is over, then turn it off."""
-    step = {**_launcher(observed), "name": convert.domain_name(vmi)}
+    step = {**_launcher(observed), "name": identity.domain_name(vmi)}
     waited = metadata.seconds_between(metadata.meta(vmi)["deletionTimestamp"], now)
     left = launcher.grace_seconds(vmi) - waited
     if left <= 0:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible_collections.playvirt.core.plugins.module_utils.api import errors, kinds
+from ansible_collections.playvirt.core.plugins.module_utils.api import kubevirt as kubevirt_types
 from ansible_collections.playvirt.core.plugins.module_utils.pod import launcher
 from ansible_collections.playvirt.core.plugins.module_utils.reconcile import reading
 
@@ -31,4 +32,8 @@ def launcher_of(kubevirt: Mapping[str, Any] | None) -> launcher.Installation:
             "playvirt is not deployed yet: no KubeVirt object tells the launcher's image", delay_seconds=5
         )
     policy = kubevirt["spec"].get("imagePullPolicy", "IfNotPresent")
-    return launcher.Installation(launcher_image=f"{registry}/virt-launcher:{version}", pull_policy=policy)
+    return launcher.Installation(
+        launcher_image=f"{registry}/virt-launcher:{version}",
+        pull_policy=policy,
+        emulation=kubevirt_types.uses_emulation(kubevirt),
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ansible_collections.playvirt.core.plugins.module_utils.admission import subject, tree
+from ansible_collections.playvirt.core.plugins.module_utils.api import names
 from ansible_collections.playvirt.core.plugins.module_utils.api.causes import Cause
 
 _PANIC = ("hyperv", "isa", "pvpanic")
@@ -66,6 +67,16 @@ def _video(it: subject.Subject) -> Iterator[Cause]:
         )
 
 
+def _graphics(it: subject.Subject) -> Iterator[Cause]:
+    """How the screen is shown is said by an annotation, for which the API has no field."""
+    shown, field = tree.text(tree.section(it.meta, "annotations"), names.GRAPHICS), f"annotations[{names.GRAPHICS}]"
+    field = tree.path(it.meta_field, field)
+    if shown not in ("", names.VNC, names.SPICE):
+        yield Cause(field, f"{field} '{shown}' is not known; use {names.VNC} or {names.SPICE}")
+    elif shown and it.devices.get("autoattachGraphicsDevice") is False:
+        yield Cause(field, f"{field} '{shown}' is not allowed when autoattachGraphicsDevice is set to false")
+
+
 def _panic(it: subject.Subject) -> Iterator[Cause]:
     for index, device in enumerate(tree.entries(it.devices, "panicDevices")):
         model = tree.text(device, "model")
@@ -74,4 +85,4 @@ def _panic(it: subject.Subject) -> Iterator[Cause]:
             yield Cause(field, f"invalid PanicDeviceModel({model})")
 
 
-RULES: tuple[subject.Rule, ...] = (_inputs, _passthrough, _sound, _gated, _video, _panic)
+RULES: tuple[subject.Rule, ...] = (_inputs, _passthrough, _sound, _gated, _video, _graphics, _panic)

@@ -15,6 +15,8 @@ _CACHES = ("none", "writethrough", "writeback")
 _IO = ("native", "threads")
 _ERROR_POLICIES = ("stop", "ignore", "report", "enospace")
 _SMALLEST_BLOCK, _LARGEST_BLOCK = 512, 2097152
+#: volumes whose data are there as they are: others are seen through an overlay of their own, which nobody else can write to
+_SHAREABLE = ("persistentVolumeClaim", "dataVolume", "hostDisk")
 
 
 def target_of(disk: Mapping[str, Any]) -> str:
@@ -62,6 +64,9 @@ def _modes(disk: Mapping[str, Any], field: str) -> Iterator[Cause]:
         yield Cause(
             place, f"Disk IO mode for {place} is not supported. Supported modes are: native, threads.", NOT_SUPPORTED
         )
+    if mode == "native" and cache in ("writethrough", "writeback"):
+        place = tree.path(field, "io")
+        yield Cause(place, f"{place} '{mode}' needs {tree.path(field, 'cache')} none, not '{cache}'")
     if policy and policy not in _ERROR_POLICIES:
         place = tree.path(field, "errorPolicy")
         yield Cause(place, f'{place} has invalid value "{policy}"')
@@ -93,6 +98,10 @@ def _block_size(disk: Mapping[str, Any], field: str) -> Iterator[Cause]:
     for name, size in (("logical", logical), ("physical", physical)):
         if problem := _size_problem(size):
             yield Cause(tree.path(place, "custom", name), problem)
+    target = target_of(disk)
+    if tree.text(tree.section(disk, target), "bus") == "sata" and logical > _SMALLEST_BLOCK:
+        problem = f"disks on a sata bus have logical blocks of {_SMALLEST_BLOCK} bytes, not {logical}"
+        yield Cause(tree.path(place, "custom", "logical"), f"{tree.path(place, 'custom', 'logical')}: {problem}")
 
 
 def _each(it: subject.Subject) -> Iterator[Cause]:
@@ -121,6 +130,9 @@ def _volume_of(disk: Mapping[str, Any], volume: Mapping[str, Any] | None, field:
     if target == "lun" and not (tree.has(volume, "persistentVolumeClaim") or tree.has(volume, "dataVolume")):
         place = tree.path(field, "lun")
         yield Cause(place, f"{place} can only be mapped to a DataVolume or PersistentVolumeClaim volume.")
+    if disk.get("shareable") is True and not any(tree.has(volume, source) for source in _SHAREABLE):
+        place = tree.path(field, "shareable")
+        yield Cause(place, f"{place} can only be set for a volume that is one of: {', '.join(_SHAREABLE)}")
     if tree.has(volume, "downwardMetrics"):
         place, bus = tree.path(field, "disk"), tree.text(tree.section(disk, "disk"), "bus")
         if target != "disk":

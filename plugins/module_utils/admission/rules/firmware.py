@@ -57,6 +57,20 @@ def _bootloader(it: subject.Subject) -> Iterator[Cause]:
         yield Cause(efi, f"{efi} has EFI SecureBoot enabled. SecureBoot requires SMM, which is currently disabled.")
 
 
+def _needs(it: subject.Subject) -> Iterator[Cause]:
+    """What firmware needs of the rest of the machine."""
+    bootloader = tree.section(it.domain, "firmware", "bootloader")
+    features, field = tree.section(it.domain, "features"), it.at("domain", "firmware", "bootloader")
+    if tree.has(bootloader, "efi") and tree.has(features, "acpi") and not tree.enabled(features, "acpi"):
+        acpi = it.at("domain", "features", "acpi", "enabled")
+        yield Cause(acpi, f"{acpi} 'false' is not possible with {tree.path(field, 'efi')}, which needs ACPI")
+    serial = tree.section(bootloader, "bios").get("useSerial") is True
+    if serial and it.devices.get("autoattachSerialConsole") is False:
+        place = tree.path(field, "bios", "useSerial")
+        console = it.at("domain", "devices", "autoattachSerialConsole")
+        yield Cause(place, f"{place} needs a serial console, and {console} is false")
+
+
 def _acpi(it: subject.Subject) -> Iterator[Cause]:
     acpi, field = tree.section(it.domain, "firmware", "acpi"), it.at("domain", "firmware", "acpi")
     if not tree.has(tree.section(it.domain, "firmware"), "acpi"):
@@ -88,6 +102,9 @@ def _kernel_boot(it: subject.Subject) -> Iterator[Cause]:
         yield Cause(
             place, f"{place} must be defined with at least one of the following: kernelPath, initrdPath", REQUIRED
         )
+    if paths["initrdPath"] and not paths["kernelPath"]:
+        kernel = tree.path(place, "kernelPath")
+        yield Cause(kernel, f"{kernel} is required with initrdPath: it is the kernel that loads it", REQUIRED)
     for name, path in paths.items():
         for problem in path_problems(tree.path(place, name), path) if path else ():
             yield Cause(tree.path(place, name), problem)
@@ -115,4 +132,4 @@ def _hyperv(it: subject.Subject) -> Iterator[Cause]:
 
 #: what needs no other part of the spec
 PARTIAL: tuple[subject.Rule, ...] = (_serial, _kernel_boot, _hyperv)
-RULES: tuple[subject.Rule, ...] = (_serial, _bootloader, _acpi, _kernel_boot, _launch_security, _hyperv)
+RULES: tuple[subject.Rule, ...] = (_serial, _bootloader, _needs, _acpi, _kernel_boot, _launch_security, _hyperv)

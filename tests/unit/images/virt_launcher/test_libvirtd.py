@@ -53,6 +53,22 @@ def test_libvirtd_conf_names_socket_directory_and_uuid() -> None:
     assert 'auth_unix_rw = "none"' in lines
 
 
+HUGE = "nodev /dev/hugepages hugetlbfs rw,relatime,pagesize=2M 0 0"
+
+
+@pytest.mark.parametrize(
+    ("mounts", "expected"),
+    [
+        (f"proc /proc proc rw 0 0\n{HUGE}\n", True),
+        ("proc /proc proc rw 0 0\n", False),
+        (HUGE.replace("/dev/hugepages", "/mnt"), False),
+        (HUGE.replace("hugetlbfs", "tmpfs"), False),
+    ],
+)
+def test_huge_pages_are_used_where_the_pod_has_them(mounts: str, expected: bool) -> None:
+    assert ('hugetlbfs_mount = "/dev/hugepages"' in libvirtd.qemu_conf(mounts).splitlines()) is expected
+
+
 @pytest.mark.parametrize(
     "setting", ['security_driver = "none"', "namespaces = []", "cgroup_controllers = []", 'stdio_handler = "file"']
 )

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from ansible_collections.playvirt.core.plugins.module_utils.admission import instance, request
+from ansible_collections.playvirt.core.plugins.module_utils.admission.rules import emulation
 
-from .cases import GONE, Case, Settings, told
+from .cases import GONE, Case, Settings, told, vmi
 
 DEVICES, NIC = "spec.domain.devices", "spec.domain.devices.interfaces[0]"
 
@@ -481,6 +483,60 @@ PLACEMENT: list[Case] = [
         {"topologySpreadConstraints": [_SPREAD]},
     ),
 ]
+
+
+_EMULATED = [
+    ("domain.cpu.model", "host-passthrough", "host-model", "use host-model, a model by name, or leave it out"),
+    ("domain.cpu.features[+].policy", "force", "require", "use require, optional or disable"),
+    ("domain.features.hyperv.relaxed.enabled", True, False, "leave it out"),
+    ("domain.features.hypervPassthrough.enabled", True, False, "leave it out"),
+    ("domain.features.kvm.hidden", True, False, "leave it out"),
+    ("domain.features.pvspinlock.enabled", True, False, "leave it out"),
+    ("domain.features.apic.endOfInterrupt", True, False, "leave it out"),
+    ("domain.clock.timer.kvm.present", True, False, "leave the timer out"),
+    ("domain.clock.timer.hyperv.present", True, False, "leave the timer out"),
+    ("domain.clock.timer.pit.tickPolicy", "discard", "delay", "use delay"),
+    ("domain.devices.panicDevices[+].model", "hyperv", "isa", "use isa or pvpanic"),
+]
+
+
+def test_every_field_that_needs_kvm_has_a_case() -> None:
+    cases = ["spec." + path.replace("[+]", "[]") for path, *_rest in _EMULATED]
+    assert all(any(case.startswith(field) for case in cases) for field in emulation.NEEDS_KVM)
+    assert all(any(case.startswith(field) for field in emulation.NEEDS_KVM) for case in cases)
+
+
+@pytest.mark.parametrize(("path", "wrong", "near", "instead"), _EMULATED)
+def test_what_needs_kvm_is_refused_where_guests_are_emulated(
+    path: str, wrong: object, near: object, instead: str
+) -> None:
+    emulated, field = Settings(use_emulation=True), "spec." + path.replace("[+]", "[0]")
+    value = str(wrong).lower() if isinstance(wrong, bool) else wrong
+    why = "needs KVM, and this installation emulates its guests (developerConfiguration.useEmulation of its KubeVirt)"
+    set_up = {"domain.cpu.features": [], "domain.devices.panicDevices": []}
+    assert told({**set_up, path: wrong}, emulated) == [(field, f"{field} '{value}' {why}; {instead}")]
+    assert told({**set_up, path: near}, emulated) == []
+    assert told({**set_up, path: wrong}) == []
+
+
+@pytest.mark.parametrize(
+    ("shown", "fields", "words"),
+    [
+        ("rdp", {}, "is not known; use vnc or spice"),
+        (
+            "spice",
+            {"domain.devices.autoattachGraphicsDevice": False},
+            "is not allowed when autoattachGraphicsDevice is",
+        ),
+        ("spice", {}, ""),
+        ("vnc", {}, ""),
+    ],
+)
+def test_the_annotation_says_how_the_screen_is_shown(shown: str, fields: dict[str, object], words: str) -> None:
+    posted = vmi(fields, annotations={"playvirt.io/graphics": shown})
+    it = request.subject_of(posted, Settings(), field="spec", meta_field="metadata")
+    causes = [(cause.field, words in cause.message) for cause in instance.spec_causes(it)]
+    assert causes == ([("metadata.annotations[playvirt.io/graphics]", True)] if words else [])
 
 
 @pytest.mark.parametrize(

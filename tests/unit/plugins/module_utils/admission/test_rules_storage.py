@@ -28,6 +28,24 @@ def _blocks(logical: int, physical: int) -> dict[str, object]:
 
 DISKS: list[Case] = [
     (
+        {**_disk("io", "native"), **_disk("cache", "writeback")},
+        f"{DISK}.io",
+        f"{DISK}.io 'native' needs {DISK}.cache none, not 'writeback'",
+        {**_disk("io", "native"), **_disk("cache", "none")},
+    ),
+    (
+        _disk("shareable", True),
+        f"{DISK}.shareable",
+        f"{DISK}.shareable can only be set for a volume that is one of: persistentVolumeClaim, dataVolume, hostDisk",
+        {**_disk("shareable", True), **_CLAIM},
+    ),
+    (
+        {**_blocks(4096, 4096), **_disk("disk.bus", "sata")},
+        f"{DISK}.blockSize.custom.logical",
+        f"{DISK}.blockSize.custom.logical: disks on a sata bus have logical blocks of 512 bytes, not 4096",
+        {**_blocks(512, 4096), **_disk("disk.bus", "sata")},
+    ),
+    (
         {"domain.devices.disks[0].name": "registryvolume"},
         f"{DISK}.name",
         f"{DISK}.name 'registryvolume' not found.",
@@ -362,7 +380,37 @@ BOOT: list[Case] = [
         {"domain.firmware.kernelBoot.container": {"image": "k"}},
         _CONTAINER,
         f"{_CONTAINER} must be defined with at least one of the following: kernelPath, initrdPath",
+        {"domain.firmware.kernelBoot.container": {"image": "k", "kernelPath": "/boot/vmlinuz"}},
+    ),
+    (
         {"domain.firmware.kernelBoot.container": {"image": "k", "initrdPath": "/boot/initrd"}},
+        f"{_CONTAINER}.kernelPath",
+        f"{_CONTAINER}.kernelPath is required with initrdPath: it is the kernel that loads it",
+        {**_KERNEL, "domain.firmware.kernelBoot.container.initrdPath": "/boot/initrd"},
+    ),
+    (
+        {**_EFI, "domain.features.acpi": {"enabled": False}},
+        "spec.domain.features.acpi.enabled",
+        f"spec.domain.features.acpi.enabled 'false' is not possible with {FIRMWARE}.bootloader.efi, which needs ACPI",
+        {**_EFI, "domain.features.acpi": {}},
+    ),
+    (
+        {"domain.firmware.bootloader.bios": {"useSerial": True}, "domain.devices.autoattachSerialConsole": False},
+        f"{FIRMWARE}.bootloader.bios.useSerial",
+        f"{FIRMWARE}.bootloader.bios.useSerial needs a serial console, and spec.domain.devices.autoattachSerialConsole is false",
+        {"domain.firmware.bootloader.bios": {"useSerial": True}},
+    ),
+    (
+        {"domain.clock": {"timezone": "Europe/Atlantis"}},
+        "spec.domain.clock.timezone",
+        "spec.domain.clock.timezone 'Europe/Atlantis' is no time zone; use a name such as Europe/Vienna or America/New_York",
+        {"domain.clock": {"timezone": "Europe/Vienna"}},
+    ),
+    (
+        {"domain.clock": {"timezone": "Europe/Vienna", "utc": {}}},
+        "spec.domain.clock",
+        "spec.domain.clock has both utc and timezone configured, but they are mutually exclusive.",
+        {"domain.clock": {"utc": {"offsetSeconds": 60}}},
     ),
     (
         {**_KERNEL, "domain.firmware.kernelBoot.container.kernelPath": "/"},

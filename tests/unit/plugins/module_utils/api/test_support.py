@@ -38,13 +38,13 @@ def test_the_examples_use_only_what_is_acted_on(example: Mapping[str, Any]) -> N
 
 def test_a_field_is_named_with_the_indexes_of_its_lists() -> None:
     data_volume = {"name": "two", "dataVolume": {"name": "data"}}
-    disks = [{"name": "one", "disk": {"bus": "usb"}}, {"name": "two", "lun": {"bus": "scsi"}}]
+    disks = [{"name": "one", "disk": {"bus": "ide"}}, {"name": "two", "disk": {"pciAddress": "0:1"}}]
     vmi = _vmi(
         volumes=[{"name": "one", "emptyDisk": {"capacity": "1Gi"}}, data_volume], domain={"devices": {"disks": disks}}
     )
     assert sorted(_fields(vmi)) == [
         "spec.domain.devices.disks[0].disk.bus",
-        "spec.domain.devices.disks[1].lun",
+        "spec.domain.devices.disks[1].disk.pciAddress",
         "spec.volumes[1].dataVolume",
     ]
 
@@ -62,11 +62,11 @@ def test_messages_name_field_and_value_and_what_is_supported() -> None:
 
 
 def test_a_switch_may_be_set_to_what_it_is_anyway() -> None:
-    devices = {"blockMultiQueue": False, "useVirtioTransitional": True}
+    devices = {"networkInterfaceMultiqueue": False, "autoattachVSOCK": True}
     vmi = _vmi(domain={"devices": devices, "features": {"acpi": {"enabled": True}, "apic": {}}})
     (cause,) = support.unsupported(vmi)
     assert cause.message == (
-        "spec.domain.devices.useVirtioTransitional 'true' is not supported by playvirt yet; supported: false"
+        "spec.domain.devices.autoattachVSOCK 'true' is not supported by playvirt yet; supported: false"
     )
 
 
@@ -86,7 +86,9 @@ def test_what_says_nothing_is_not_refused(said: dict[str, Any]) -> None:
 
 
 def test_an_empty_object_that_asks_for_a_device_is_refused() -> None:
-    assert _fields(_vmi(domain={"devices": {"tpm": {}, "rng": {}}})) == ["spec.domain.devices.tpm"]
+    assert _fields(_vmi(domain={"devices": {"clientPassthrough": {}, "rng": {}}})) == [
+        "spec.domain.devices.clientPassthrough"
+    ]
 
 
 def test_more_interfaces_than_one_are_refused_by_their_place() -> None:
@@ -104,13 +106,13 @@ def test_what_no_schema_knows_is_refused_too() -> None:
 @pytest.mark.parametrize("nested", [False, True])
 def test_the_oldest_form_has_its_own_names(nested: bool) -> None:
     instance: dict[str, Any] = {
-        "domain": {"devices": {"disks": [{"name": "disk", "volumeName": "root", "lun": {}}]}},
+        "domain": {"devices": {"disks": [{"name": "disk", "volumeName": "root", "tag": "a"}]}},
         "volumes": [{"name": "root", "registryDisk": {"image": "i"}}, {"name": "no", "containerDisk": {"image": "i"}}],
     }
     spec = {"running": True, "template": {"spec": instance}} if nested else instance
     vm = {"kind": "VirtualMachine", "apiVersion": "kubevirt.io/v1alpha1", "spec": spec}
     prefix = "spec.template.spec" if nested else "spec"
-    expected = [f"{prefix}.domain.devices.disks[0].lun", f"{prefix}.volumes[1].containerDisk"]
+    expected = [f"{prefix}.domain.devices.disks[0].tag", f"{prefix}.volumes[1].containerDisk"]
     assert sorted(_fields(vm)) == expected
     assert "spec.runStrategy" in _fields({**vm, "spec": {**spec, "runStrategy": "Manual"}})
 

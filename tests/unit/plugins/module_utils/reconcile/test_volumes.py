@@ -280,6 +280,6 @@ def test_read_only_claim_on_a_bus_that_cannot(cluster: fake.Cluster) -> None:
     assert _told(vmi, "Synchronized") == (
         "False",
         "InvalidSpec",
-        "spec.domain.devices.disks[data].disk.bus 'sata': volume data is read-only, which a SATA disk cannot be; "
+        "spec.domain.devices.disks[0].disk.bus 'sata': volume data is read-only, which a SATA disk cannot be; "
         "use virtio or scsi, or a cdrom",
     )
