@@ -19,10 +19,11 @@ from xml.etree import ElementTree
 
 import libvirt
 from ansible_collections.playvirt.core.images.virt_launcher import libvirtd
+from ansible_collections.playvirt.core.plugins.module_utils.api import errors
+from ansible_collections.playvirt.core.plugins.module_utils.hypervisor import domain as hypervisor
 
 DIRECTORY = "/var/run/libvirt"
 RUN_SECONDS = 0.3
-_UNDEFINE = libvirt.VIR_DOMAIN_UNDEFINE_NVRAM
 
 
 def _is_startable(root: ElementTree.Element) -> bool:
@@ -59,17 +60,18 @@ def _run(connection: Any, xml: str) -> str:
         state, reason = domain.state()
         domain.destroy()
     finally:
-        domain.undefineFlags(_UNDEFINE)
+        hypervisor.undefine(connection, domain.name())
     return "ran" if state == libvirt.VIR_DOMAIN_RUNNING else f"state {state}, reason {reason}"
 
 
 def _judge(connection: Any, xml: str) -> str:
     """What libvirt makes of a domain."""
     try:
-        connection.defineXMLFlags(xml, libvirt.VIR_DOMAIN_DEFINE_VALIDATE).undefineFlags(_UNDEFINE)
+        defined = connection.defineXMLFlags(xml, libvirt.VIR_DOMAIN_DEFINE_VALIDATE)
+        hypervisor.undefine(connection, defined.name())
         root = ElementTree.fromstring(xml)
         return _run(connection, _stand_alone(root)) if _is_startable(root) else "defined"
-    except libvirt.libvirtError as error:
+    except (libvirt.libvirtError, errors.HypervisorError) as error:
         return str(error)
 
 

@@ -166,10 +166,12 @@ def resume(conn: connection.Connection, name: str) -> None:
 
 
 def undefine(conn: connection.Connection, name: str) -> None:
-    """Forget the domain's definition, with what libvirt keeps beside it (saved state, snapshot metadata)."""
+    """Forget the domain's definition, with what libvirt keeps beside it (saved state, snapshot metadata, UEFI's variables, the TPM's state)."""
     libvirt = bindings.library()
     flags = libvirt.VIR_DOMAIN_UNDEFINE_MANAGED_SAVE | libvirt.VIR_DOMAIN_UNDEFINE_SNAPSHOTS_METADATA
     with bindings.translated(f"undefine of domain {name}"):
+        if conn.getType() == "QEMU":  # the drivers that have no firmware refuse these
+            flags |= libvirt.VIR_DOMAIN_UNDEFINE_NVRAM | libvirt.VIR_DOMAIN_UNDEFINE_TPM
         _lookup(conn, name).undefineFlags(flags)
 
 

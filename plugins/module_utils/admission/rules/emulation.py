@@ -47,7 +47,7 @@ def _processor(it: subject.Subject) -> Iterator[Cause]:
 def _features(it: subject.Subject) -> Iterator[Cause]:
     features = tree.section(it.domain, "features")
     hyperv = tree.section(features, "hyperv")
-    switches = [("hyperv", name) for name in hyperv if tree.enabled(hyperv, name)]
+    switches: list[tuple[str, ...]] = [("hyperv", name) for name in hyperv if tree.enabled(hyperv, name)]
     switches += [("pvspinlock",)] if tree.enabled(features, "pvspinlock") else []
     for parts in switches:
         yield _refused(it.at("domain", "features", *parts, "enabled"), "true", "leave it out")

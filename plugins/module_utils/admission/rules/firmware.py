@@ -64,6 +64,13 @@ def _needs(it: subject.Subject) -> Iterator[Cause]:
     if tree.has(bootloader, "efi") and tree.has(features, "acpi") and not tree.enabled(features, "acpi"):
         acpi = it.at("domain", "features", "acpi", "enabled")
         yield Cause(acpi, f"{acpi} 'false' is not possible with {tree.path(field, 'efi')}, which needs ACPI")
+    kernel = tree.section(it.domain, "firmware", "kernelBoot", "container")
+    if kernel and uses_secure_boot(tree.section(it.domain, "firmware")):
+        place = it.at("domain", "firmware", "kernelBoot", "container")
+        yield Cause(
+            place,
+            f"{place} gets past Secure Boot, which does not check it; set {tree.path(field, 'efi.secureBoot')} to false",
+        )
     serial = tree.section(bootloader, "bios").get("useSerial") is True
     if serial and it.devices.get("autoattachSerialConsole") is False:
         place = tree.path(field, "bios", "useSerial")

@@ -15,11 +15,13 @@ XML = (
 NEHALEM = "cpu-model.node.kubevirt.io/Nehalem"
 
 
-def test_read_takes_the_probes_file(tmp_path: pathlib.Path) -> None:
+def test_read_takes_the_probes_files(tmp_path: pathlib.Path) -> None:
     path = tmp_path / node_labels.DOMAIN_CAPABILITIES
     path.parent.mkdir()
     path.write_text(XML)
     assert node_labels.read(str(tmp_path)) == {NEHALEM: "true"}
+    (tmp_path / node_labels.EXPANDED_CPU).write_text("<cpu><feature policy='require' name='aes'/></cpu>")
+    assert node_labels.read(str(tmp_path)) == {NEHALEM: "true", "cpu-feature.node.kubevirt.io/aes": "true"}
 
 
 @pytest.mark.parametrize("content", [None, "nonsense"])

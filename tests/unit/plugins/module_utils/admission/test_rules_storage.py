@@ -389,6 +389,12 @@ BOOT: list[Case] = [
         {**_KERNEL, "domain.firmware.kernelBoot.container.initrdPath": "/boot/initrd"},
     ),
     (
+        {**_EFI, **_KERNEL},
+        _CONTAINER,
+        f"{_CONTAINER} gets past Secure Boot, which does not check it; set {FIRMWARE}.bootloader.efi.secureBoot to false",
+        {**_EFI, **_KERNEL, "domain.firmware.bootloader.efi.secureBoot": False},
+    ),
+    (
         {**_EFI, "domain.features.acpi": {"enabled": False}},
         "spec.domain.features.acpi.enabled",
         f"spec.domain.features.acpi.enabled 'false' is not possible with {FIRMWARE}.bootloader.efi, which needs ACPI",
