@@ -23,7 +23,7 @@ KVM = sorted(path.parent.name for path in GOLDEN.glob("*/domain-kvm.xml"))
 WRONG = "wrong.xml"
 NO_KVM = "does not support virt type 'kvm'"
 #: what has to come from outside keeps a domain from being started here
-ONLY_DEFINED = {"firmware-kernel-boot", "memory-hugepages"}
+ONLY_DEFINED = {"claims", "firmware-kernel-boot", "memory-hugepages"}
 SECONDS = 300
 
 

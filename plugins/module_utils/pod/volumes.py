@@ -172,7 +172,7 @@ def service_account(spec: Mapping[str, Any]) -> str | None:
     return None
 
 
-def pull_secrets(spec: Mapping[str, Any]) -> list[dict[str, str]]:
-    """The Secrets with which the kubelet pulls the images of container disks, each once."""
+def pull_secrets(spec: Mapping[str, Any]) -> list[str]:
+    """The Secrets with which the kubelet pulls the images of container disks."""
     named = (volume.get("containerDisk", {}).get("imagePullSecret") for volume in spec.get("volumes") or [])
-    return [{"name": name} for name in dict.fromkeys(named) if name]
+    return [name for name in named if name]
