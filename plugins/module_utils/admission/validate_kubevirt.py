@@ -13,6 +13,7 @@ from ansible_collections.playvirt.core.plugins.module_utils.admission import (
     amounts,
     feature_gates,
     request,
+    settings,
     tree,
     updates,
 )
@@ -29,6 +30,16 @@ _CHOICES = (
 SITE_RULE = re.compile(r"[a-z_][a-z0-9_]*(\.[a-z_][a-z0-9_]*\.[a-z_][a-z0-9_]*)?")
 
 
+def _machine_types(kubevirt: Mapping[str, Any]) -> Iterator[Cause]:
+    """What a guest gets where it says nothing has to be a machine type that guests may have, or each of them would be refused."""
+    found = settings.of_kubevirt(kubevirt)
+    for architecture, machine in found.machine_types.items():
+        if not found.supports_machine(architecture, machine):
+            field = tree.path(_FIELD, "architectureConfiguration", architecture, "machineType")
+            allowed = ", ".join(found.machines[architecture])
+            yield Cause(field, f"{field} '{machine}' is none of emulatedMachines, which are {allowed}", NOT_SUPPORTED)
+
+
 def _causes(kubevirt: Mapping[str, Any]) -> Iterator[Cause]:
     configuration = tree.section(kubevirt, "spec", "configuration")
     for way, choices in _CHOICES:
@@ -39,6 +50,7 @@ def _causes(kubevirt: Mapping[str, Any]) -> Iterator[Cause]:
     if amounts.amount(configuration, "cpuRequest") < 0:
         field = tree.path(_FIELD, "cpuRequest")
         yield Cause(field, f"{field} '{configuration['cpuRequest']}': must be greater than or equal to 0.")
+    yield from _machine_types(kubevirt)
     for index, name in enumerate(tree.strings(configuration, "admission", "siteRules")):
         field = tree.path(_FIELD, "admission", "siteRules", index)
         if not SITE_RULE.fullmatch(name):

@@ -138,7 +138,19 @@ _KUBEVIRT = {
     "imageRegistry": ALL,
     "imageTag": ALL,
     "imagePullPolicy": ALL,
-    "configuration": {"developerConfiguration": {"useEmulation": ALL}, "admission": {"siteRules": ALL}},
+    "configuration": {
+        "admission": {"siteRules": ALL},
+        "architectureConfiguration": {
+            "amd64": {"emulatedMachines": ALL, "machineType": ALL},
+            "defaultArchitecture": Only(("amd64",)),
+        },
+        "cpuModel": ALL,
+        "cpuRequest": ALL,
+        "developerConfiguration": {"useEmulation": ALL},
+        "evictionStrategy": Only(("None",)),
+        "network": {"defaultNetworkInterface": Only(("masquerade",)), "permitBridgeInterfaceOnPodNetwork": ALL},
+        "vmRolloutStrategy": Only(("Stage",)),
+    },
 }
 
 #: kind -> what is acted on in its spec; a kind that is not here is not acted on at all
