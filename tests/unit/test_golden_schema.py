@@ -16,6 +16,8 @@ NEWER = {
     "disks": 11_003_000,  # discard_granularity
     "features-hyperv": 11_003_000,  # parts of tlbflush
     "io-threads-pool": 11_003_000,  # several threads for a disk
+    "network-passt": 11_003_000,  # the backend
+    "network-passt-all-ports": 11_003_000,  # the backend
     "watchdog-rng-panic": 11_003_000,  # pvpanic
 }
 
