@@ -143,7 +143,11 @@ _KUBEVIRT = {
     "imageRegistry": ALL,
     "imageTag": ALL,
     "imagePullPolicy": ALL,
-    "configuration": {"developerConfiguration": {"useEmulation": ALL}, "admission": {"siteRules": ALL}},
+    "configuration": {
+        "developerConfiguration": {"useEmulation": ALL},
+        "admission": {"siteRules": ALL},
+        "network": {"defaultNetworkInterface": ALL, "permitBridgeInterfaceOnPodNetwork": ALL},
+    },
 }
 
 #: kind -> what is acted on in its spec; a kind that is not here is not acted on at all
