@@ -225,7 +225,7 @@ _KUBEVIRT = {
             "useEmulation": ALL,
         },
         "evictionStrategy": Only(("None",)),
-        "network": {"defaultNetworkInterface": Only(("masquerade", "bridge")), "permitBridgeInterfaceOnPodNetwork": ALL},
+        "network": {"defaultNetworkInterface": ALL, "permitBridgeInterfaceOnPodNetwork": ALL},
         "smbios": ALL,
         "vmRolloutStrategy": Only(("Stage",)),
     },
