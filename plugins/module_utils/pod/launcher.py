@@ -139,9 +139,8 @@ def render_launcher_pod(vmi: Mapping[str, Any], installation: Installation) -> d
         ],
         "volumes": [*volumes.working_volumes(), *volumes.disk_volumes(vmi), *machine.pod_volumes(spec)],
     }
-    secrets = [*volumes.pull_secrets(spec), *({"name": secret} for secret in machine.pull_secrets(spec))]
-    if secrets:
-        pod_spec["imagePullSecrets"] = [entry for index, entry in enumerate(secrets) if entry not in secrets[:index]]
+    if secrets := dict.fromkeys([*volumes.pull_secrets(spec), *machine.pull_secrets(spec)]):
+        pod_spec["imagePullSecrets"] = [{"name": secret} for secret in secrets]
     if account := volumes.service_account(spec):
         pod_spec["serviceAccountName"] = account
     pod_spec |= networks.dns(spec)
