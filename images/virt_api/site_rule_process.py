@@ -129,7 +129,10 @@ class SiteRules:
 
 
 async def _start() -> asyncio.subprocess.Process:
-    kept = {name: os.environ[name] for name in ("PATH", "PYTHONPATH", "LANG", "HOME") if name in os.environ}
+    kept = {name: os.environ[name] for name in ("PATH", "LANG", "HOME") if name in os.environ}
+    # It finds what virt-api finds, and collections that were added for it.
+    places = [*os.environ.get("PYTHONPATH", "").split(os.pathsep), *sys.path]
+    kept["PYTHONPATH"] = os.pathsep.join(dict.fromkeys(filter(None, places)))
     return await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",

@@ -6,8 +6,8 @@ import json
 from typing import Any
 
 import pytest
-from ansible_collections.playvirt.core.plugins.module_utils.api import kinds
-from ansible_collections.playvirt.core.plugins.module_utils.installation import node_restriction, rbac
+from ansible_collections.playvirt.core.plugins.module_utils.api import kinds, names
+from ansible_collections.playvirt.core.plugins.module_utils.installation import drift, node_restriction, rbac
 from ansible_collections.playvirt.core.tests.integration import bare_api_server, virt_api_process
 
 pytestmark = pytest.mark.integration
@@ -75,6 +75,15 @@ def test_a_virt_handler_changes_the_instances_and_the_node_it_is_on(installed: b
     assert node_restriction.INSTANCES in refused(two, "vmi/guest", target, "--subresource=status")
     installed.request("PATCH", f"{VMIS}/guest/status", target, content_type=MERGE)
     _patch(installed, two, "vmi/guest", {"status": {"phase": "Scheduled"}}, "--subresource=status")
+
+
+def test_what_is_applied_reads_back_as_it_was_meant(installed: bare_api_server.BareAPIServer) -> None:
+    """What the API server fills in is no difference that virt-operator would put right again and again."""
+    for wanted in (*rbac.render_component_rbac(NAMESPACE), *node_restriction.render(NAMESPACE)):
+        meta, resource = wanted["metadata"], kinds.resource(wanted["apiVersion"], wanted["kind"])
+        found = installed.request("GET", resource.path(namespace=meta.get("namespace"), name=meta["name"]))
+        assert drift.is_as_wanted(wanted, {**found, "apiVersion": wanted["apiVersion"], "kind": wanted["kind"]})
+        assert names.MANAGED_BY in found["metadata"]["labels"]
 
 
 def test_nobody_else_is_kept_to_a_node(installed: bare_api_server.BareAPIServer) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.playvirt.core.plugins.module_utils.admission import judge, presets, request
+from ansible_collections.playvirt.core.plugins.module_utils.admission import judge, presets, request, versions
 
 from . import cases
 
@@ -94,6 +94,46 @@ def test_a_template_is_refused_for_conflicting_presets_too() -> None:
     assert "'one'" in cause.message
     assert "'two'" in cause.message
     assert judge.judge("VirtualMachine", request.Request(obj=vm, old=vm, surroundings=around)).is_allowed
+
+
+def test_the_template_of_a_replica_set_is_refused_for_them_and_warned_of_those_it_overrides() -> None:
+    one, two = (cases.preset(name, {"memory": {"guest": size}}) for name, size in (("one", "1Gi"), ("two", "2Gi")))
+    template = {"metadata": {"labels": SMALL}, "spec": cases.SPEC}
+    spec = {"selector": {"matchLabels": SMALL}, "template": template}
+    replica_set = {"kind": "VirtualMachineInstanceReplicaSet", "metadata": {"name": "web"}, "spec": spec}
+
+    def judged(*found: dict[str, Any]) -> request.Verdict:
+        asked = request.Request(obj=replica_set, surroundings=request.Surroundings(presets=found))
+        return judge.VALIDATED["VirtualMachineInstanceReplicaSet"](asked)
+
+    (cause,) = judged(one, two).causes
+    assert (cause.field, "presets 'one' and 'two' conflict" in cause.message) == ("spec.template.metadata.labels", True)
+    assert judged(one).causes == ()
+    assert judged(one).warnings == (
+        "spec.template.spec.domain.memory.guest '128Mi' overrides VirtualMachineInstancePreset 'one', which says '1Gi'",
+    )
+
+
+def test_presets_that_conflict_are_each_named_with_one_before() -> None:
+    four = [cases.preset(name, {"cpu": {"cores": cores}}) for name, cores in (("a", 1), ("b", 1), ("c", 2), ("d", 3))]
+    told = [cause.message.partition("conflicts: ")[2] for cause in presets.apply(instance({}), four).causes]
+    assert told == [
+        "presets 'a' and 'c' conflict: spec.domain.cpu.cores: '1' and '2'",
+        "presets 'a' and 'd' conflict: spec.domain.cpu.cores: '1' and '3'",
+    ]
+
+
+def test_the_oldest_form_is_told_of_a_conflict_where_it_has_its_labels() -> None:
+    both = [cases.preset("one", {"cpu": {"cores": 1}}), cases.preset("two", {"cpu": {"cores": 2}})]
+    oldest = {
+        "apiVersion": "kubevirt.io/v1alpha1",
+        "kind": "VirtualMachine",
+        "metadata": {"name": "machine", "namespace": "ns", "labels": SMALL},
+        "spec": {"domain": {"devices": {}, "memory": {"guest": "64Mi"}}},
+    }
+    asked = request.Request(obj=versions.modern(oldest), surroundings=request.Surroundings(presets=both))
+    (cause,) = versions.as_posted(judge.judge("VirtualMachine", asked), oldest).causes
+    assert (cause.field, "presets 'one' and 'two' conflict" in cause.message) == ("metadata.labels", True)
 
 
 def test_a_template_is_judged_with_its_presets_and_warned_of_those_it_overrides() -> None:
