@@ -168,7 +168,7 @@ def test_udp_service(namespace: namespaces.Namespace) -> None:
     assert found is not None
     node = namespace.cluster.find_all("Node")[0]
     (address,) = [entry["address"] for entry in node["status"]["addresses"] if entry["type"] == "InternalIP"]
-    seconds = 2 * namespaces.BOOT_SECONDS
+    seconds = 3 * namespaces.BOOT_SECONDS
     for target in ((found["spec"]["clusterIP"], 5353), (address, found["spec"]["ports"][0]["nodePort"])):
         namespace.wait_for(
             f"an answer of {target}", seconds, lambda target=target: ask_datagram(*target) == "hello to echo"

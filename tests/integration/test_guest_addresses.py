@@ -137,6 +137,8 @@ def test_bridge_hands_the_pods_address_to_the_guest(tmp_path: pathlib.Path, reso
         assert guest.ask(PEER_ADDRESS, 9090) == f"peer saw {POD_ADDRESS}"
         assert GUEST_MAC in peer.run("ip neighbour show"), "the guest answers for the address, not the pod's kernel"
         assert f"{POD_ADDRESS}/24" in pod.run("ip address show dev eth0"), "the pod's address is still to be seen"
+        for device in ("k6t-eth0", "eth0-nic"):
+            assert "inet6" not in pod.run(f"ip address show dev {device}"), "the pod itself says nothing there"
 
 
 def test_bridge_tells_routes_that_a_router_does_not(tmp_path: pathlib.Path, resolv_conf: str) -> None:

@@ -12,6 +12,7 @@ import pathlib
 import shutil
 import socket
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -154,6 +155,11 @@ class Node:
         path.write_text(yaml.safe_dump(content))
         return path
 
+    def is_healthy(self) -> bool:
+        """What the role waits for, at the node's address as from the machine."""
+        program = f"import urllib.request; print(urllib.request.urlopen('http://{NODE_ADDRESS}:20244/healthz', timeout=2).status)"
+        return self.namespace.run(f'{sys.executable} -c "{program}" 2>/dev/null || true').strip() == "200"
+
     def rules(self) -> str:
         return self.namespace.run("iptables-save; ipset list -name")
 
@@ -216,6 +222,7 @@ def test_policies_block_and_allow_and_the_rules_end_with_the_node(tmp_path: path
 
         agent = node.start_agent(stack, log)
         eventually(lambda: "KUBE-ROUTER-FORWARD" in node.rules(), "the agent's chains", log)
+        eventually(node.is_healthy, "the agent says that it works", log)
         assert reaches(friend), "without a policy everything is allowed"
         assert reaches(stranger)
 

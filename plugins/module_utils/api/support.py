@@ -218,6 +218,7 @@ _KUBEVIRT = {
             "memoryOvercommit": ALL,
             "useEmulation": ALL,
         },
+        "network": {"defaultNetworkInterface": ALL, "permitBridgeInterfaceOnPodNetwork": ALL},
         "smbios": ALL,
     },
 }

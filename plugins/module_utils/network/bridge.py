@@ -76,7 +76,9 @@ class Bridge:
         taken = self._taken(observed)
         return [
             *([] if device.get("ifalias") == taken.alias() else [f'link set dev {port} alias "{taken.alias()}"']),
-            *devices.bridge_lines(observed, self.bridge, f"{self.server}/32", mtu),
+            *devices.bridge_lines(
+                observed, self.bridge, address=f"{self.server}/32", mtu=mtu, mac=_own_mac("bridge", self.mac)
+            ),
             *self._port_lines(name, port, device),
             *devices.tap_lines(observed, self.tap, mtu),
             *_stand_in_lines(observed.devices.get(name) if port != name else None, name, taken),
@@ -92,12 +94,20 @@ class Bridge:
     def watched(self) -> tuple[str, ...]:
         """Return the kernel settings that `sysctls` may speak of."""
         names = dict.fromkeys((self.uplink, self.fallback))
-        return ("net/ipv4/conf/all/arp_ignore", *(f"net/ipv6/conf/{name}/disable_ipv6" for name in names))
+        silent = [self.bridge, *(_port_name(name) for name in names)]
+        ipv6 = [f"net/ipv6/conf/{name}/disable_ipv6" for name in ("all", *names, *silent)]
+        return ("net/ipv4/conf/all/arp_ignore", *ipv6)
 
     def sysctls(self, observed: devices.Observed) -> dict[str, str]:
-        """Return the kernel settings: a request for an address is answered only on the interface that has it, and so not in the guest's place."""
+        """Return the kernel settings: the pod says nothing on the guest's network.
+
+        A request for an IPv4 address is answered only on the interface that has it, and so not in the guest's place; bridge and port have no IPv6, with which
+        they would get addresses there by themselves.
+        """
         name, _ = self._port(observed)
         found = {"net/ipv4/conf/all/arp_ignore": "1"}
+        if observed.sysctls.get("net/ipv6/conf/all/disable_ipv6"):
+            found |= {f"net/ipv6/conf/{silent}/disable_ipv6": "1" for silent in (self.bridge, _port_name(name))}
         if any(":" in address for address in self._taken(observed).addresses):
             found[f"net/ipv6/conf/{name}/disable_ipv6"] = "0"
         return found
@@ -168,7 +178,7 @@ class Bridge:
     def _port_lines(self, name: str, port: str, device: devices.Device) -> list[str]:
         """The pod's interface as a port: without addresses, with a hardware address that is not the guest's."""
         wanted, lines = _port_name(name), []
-        other_mac = _port_mac(self.mac)
+        other_mac = _own_mac("port", self.mac)
         if port != wanted:
             lines += [f"link set dev {port} down", f"address flush dev {port}", f"link set dev {port} name {wanted}"]
         elif device.get("addr_info") and any(info.get("scope") == "global" for info in device["addr_info"]):
@@ -185,8 +195,9 @@ def _port_name(name: str) -> str:
     return f"{name.removeprefix('pod')}-nic"
 
 
-def _port_mac(guest: str) -> str:
-    digest = hashlib.sha256(f"port/{guest}".encode()).digest()
+def _own_mac(device: str, guest: str) -> str:
+    """A hardware address for a device of ours on the guest's network, which is no other pod's there."""
+    digest = hashlib.sha256(f"{device}/{guest}".encode()).digest()
     return ":".join(f"{byte:02x}" for byte in (0x02, *digest[:5]))
 
 

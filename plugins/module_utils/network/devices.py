@@ -114,14 +114,14 @@ def up_lines(name: str, device: Device) -> list[str]:
     return [] if "UP" in device.get("flags", []) else [f"link set dev {name} up"]
 
 
-def bridge_lines(observed: Observed, name: str, address: str | None, mtu: int) -> list[str]:
-    """Return the lines for a bridge with one IPv4 address."""
+def bridge_lines(observed: Observed, name: str, *, address: str | None, mtu: int, mac: str = BRIDGE_MAC) -> list[str]:
+    """Return the lines for a bridge with one IPv4 address and a fixed hardware address."""
     bridge, lines = observed.devices.get(name), []
     if bridge is not None and kind(bridge) != "bridge":
         lines.append(f"link delete dev {name}")
         bridge = None
     if bridge is None:
-        lines.append(f"link add name {name} address {BRIDGE_MAC} mtu {mtu} type bridge stp_state 0 forward_delay 0")
+        lines.append(f"link add name {name} address {mac} mtu {mtu} type bridge stp_state 0 forward_delay 0")
         bridge = {"mtu": mtu}
     if address is not None and address not in _all_addresses(bridge):
         lines.append(f"address add {address} dev {name}")

@@ -61,7 +61,7 @@ class Masquerade:
         mtu = uplink_mtu(self, observed)
         address = str(self.gateway) if 4 in versions(self, observed) else None
         return [
-            *devices.bridge_lines(observed, self.bridge, address, mtu),
+            *devices.bridge_lines(observed, self.bridge, address=address, mtu=mtu),
             *devices.tap_lines(observed, self.tap, mtu),
             *(devices.tap_lines(observed, self._advertiser, mtu) if 6 in versions(self, observed) else []),
         ]

@@ -114,6 +114,12 @@ def test_networks_are_acted_on_but_for_devices_out_of_claims_and_ranges_of_ports
     ]
 
 
+def test_installation_says_how_interfaces_are_connected() -> None:
+    network = {"defaultNetworkInterface": "bridge", "permitBridgeInterfaceOnPodNetwork": False}
+    kubevirt = {"kind": "KubeVirt", "apiVersion": "kubevirt.io/v1", "spec": {"configuration": {"network": network}}}
+    assert _fields(kubevirt) == []
+
+
 def test_what_no_schema_knows_is_refused_too() -> None:
     template = {"metadata": {"lables": {"a": "b"}, "creationTimestamp": None}, "spec": {}}
     vm = {"kind": "VirtualMachine", "apiVersion": "kubevirt.io/v1", "spec": {"running": True, "template": template}}

@@ -56,6 +56,23 @@ def test_port_has_never_the_guests_address() -> None:
     assert WISH.mac not in line
 
 
+def test_pod_says_nothing_on_the_guests_network() -> None:
+    """Neither a hardware address that other pods have there too, nor IPv6, where there is IPv6."""
+    first, second = (
+        dataclasses.replace(WISH, mac=mac).batch(observed(UPLINK)) for mac in ("02:00:00:00:00:07", "02:00:00:00:00:08")
+    )
+    assert not {line for line in first if "type bridge stp" in line} & {
+        line for line in second if "type bridge stp" in line
+    }
+    assert WISH.sysctls(observed(UPLINK)) == {"net/ipv4/conf/all/arp_ignore": "1"}
+    with_ipv6 = dataclasses.replace(observed(UPLINK), sysctls={"net/ipv6/conf/all/disable_ipv6": "0"})
+    assert WISH.sysctls(with_ipv6) == {
+        "net/ipv4/conf/all/arp_ignore": "1",
+        "net/ipv6/conf/k6t-eth0/disable_ipv6": "1",
+        "net/ipv6/conf/eth0-nic/disable_ipv6": "1",
+    }
+
+
 def test_names_of_a_hashed_network_fit_into_a_device_name() -> None:
     wish = dataclasses.replace(WISH, uplink="pod37a8eec1ce1", fallback="net1", bridge="k6t-37a8eec1ce1")
     found = wish.batch(observed({**UPLINK, "ifname": "pod37a8eec1ce1"}))
