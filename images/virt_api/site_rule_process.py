@@ -24,15 +24,23 @@ _WORKER = "ansible_collections.playvirt.core.images.virt_api.site_rule_worker"
 _LONGEST_ANSWER = 1024 * 1024
 REST_SECONDS = 30.0
 START_SECONDS = 5.0
+#: for all rules of one object, with the wait for those of others; the API server waits 10 s for the whole answer
+TOGETHER_SECONDS = 8.0
 
 
 class SiteRules:
     """One worker process, started when it is first needed."""
 
     def __init__(
-        self, *, timeout: float, rest: float = REST_SECONDS, count: Callable[[str], None] = lambda rule: None
+        self,
+        *,
+        timeout: float,
+        together: float = TOGETHER_SECONDS,
+        rest: float = REST_SECONDS,
+        count: Callable[[str], None] = lambda rule: None,
     ) -> None:
         self._timeout = timeout
+        self._together = together
         self._rest = rest
         self._count = count
         self._process: asyncio.subprocess.Process | None = None
@@ -41,14 +49,27 @@ class SiteRules:
         self._known: set[str] = set()
 
     async def ask(self, names: Sequence[str], obj: Mapping[str, Any], old: Mapping[str, Any] | None) -> list[Cause]:
-        """The causes of all rules about an object that is made, or changed from `old`."""
+        """The causes of all rules about an object that is made, or changed from `old`; rules are asked one after the other, by one client at a time."""
         found: list[Cause] = []
-        for name in names:
-            try:
-                found += site_rules.changed(await self._ask(name, obj, old), obj, old)
-            except site_rules.SiteRuleError as error:
-                found.append(site_rules.broken(error))
+        name = ""
+        try:
+            async with asyncio.timeout(self._together):
+                for name in names:
+                    found += await self._causes(name, obj, old)
+        except TimeoutError:
+            self._count(name)
+            problem = (
+                f"site rule '{name}' could not be asked within {self._together:g} s, behind other rules and objects"
+            )
+            found.append(site_rules.broken(site_rules.SiteRuleError(problem)))
         return found
+
+    async def _causes(self, name: str, obj: Mapping[str, Any], old: Mapping[str, Any] | None) -> list[Cause]:
+        """The causes of one rule; one that does not work is a cause."""
+        try:
+            return site_rules.changed(await self._ask(name, obj, old), obj, old)
+        except site_rules.SiteRuleError as error:
+            return [site_rules.broken(error)]
 
     async def _ask(self, name: str, obj: Mapping[str, Any], old: Mapping[str, Any] | None) -> list[Cause]:
         async with self._lock:
@@ -108,7 +129,10 @@ class SiteRules:
 
 
 async def _start() -> asyncio.subprocess.Process:
-    kept = {name: os.environ[name] for name in ("PATH", "PYTHONPATH", "LANG", "HOME") if name in os.environ}
+    kept = {name: os.environ[name] for name in ("PATH", "LANG", "HOME") if name in os.environ}
+    # It finds what virt-api finds, and collections that were added for it.
+    places = [*os.environ.get("PYTHONPATH", "").split(os.pathsep), *sys.path]
+    kept["PYTHONPATH"] = os.pathsep.join(dict.fromkeys(filter(None, places)))
     return await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",

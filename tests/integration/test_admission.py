@@ -234,6 +234,31 @@ def test_every_other_kind_is_judged(scene: Scene, path: str, kind: str, spec: di
     )
 
 
+def test_the_installation_says_what_guests_get(scene: Scene) -> None:
+    namespace = virt_api_process.NAMESPACE
+    scene.api.request("POST", "/api/v1/namespaces", {"metadata": {"name": namespace}})
+    amd64 = {"machineType": "pc-q35-9.0", "emulatedMachines": ["pc-q35-*"]}
+    configuration = {"cpuModel": "Nehalem", "cpuRequest": "200m", "architectureConfiguration": {"amd64": amd64}}
+    kubevirt = {**_object("KubeVirt", {"configuration": configuration}), "metadata": {"name": "kubevirt"}}
+    path = f"/apis/kubevirt.io/v1/namespaces/{namespace}/kubevirts"
+    scene.api.request("POST", path, kubevirt)
+    try:
+
+        def heard() -> dict[str, Any]:
+            domain: dict[str, Any] = scene.api.request("POST", f"{VMIS}?dryRun=All", vmi("says"))["spec"]["domain"]
+            assert domain["machine"]["type"] == "pc-q35-9.0"
+            return domain
+
+        domain = virt_api_process.until(heard)
+        assert (domain["cpu"]["model"], domain["resources"]["requests"]) == ("Nehalem", {"cpu": "200m"})
+        other = vmi("other")
+        other["spec"]["domain"]["machine"] = {"type": "q35"}
+        assert "q35 (allowed values: [pc-q35-*])" in scene.refused("POST", VMIS, other)
+    finally:
+        scene.api.request("DELETE", f"{path}/kubevirt")
+    virt_api_process.until(lambda: scene.api.request("POST", f"{VMIS}?dryRun=All", other))
+
+
 CHANGED = [
     ("VirtualMachine", {"runStrategy": "Sometimes"}, "Invalid RunStrategy (Sometimes)"),
     ("VirtualMachineInstance", {"hostname": "x"}, "update of VMI object is restricted"),

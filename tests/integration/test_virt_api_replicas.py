@@ -19,9 +19,11 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
+from ansible_collections.playvirt.core.plugins.module_utils.cluster import pki
 from ansible_collections.playvirt.core.plugins.module_utils.installation import certificates, virt_api
 from ansible_collections.playvirt.core.plugins.modules import component_certificates
 from ansible_collections.playvirt.core.tests.integration import bare_api_server, virt_api_process
+from ansible_collections.playvirt.core.tests.unit.images.virt_api.scene import put_certificate
 
 pytestmark = pytest.mark.integration
 
@@ -197,7 +199,7 @@ def _register_bundle(scene: Scene) -> None:
 
 def _mount(scene: Scene) -> None:
     held = _held(scene, certificates.SERVING_SECRET)
-    virt_api_process.write_certificate(scene.directory, held["tls.crt"], held["tls.key"])
+    put_certificate(scene.directory, pki.Pair(certificate=held["tls.crt"], key=held["tls.key"]))
 
 
 def _await_served(scene: Scene) -> None:

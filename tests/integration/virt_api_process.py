@@ -21,6 +21,7 @@ from typing import Any
 from ansible_collections.playvirt.core.plugins.module_utils.cluster import pki
 from ansible_collections.playvirt.core.plugins.module_utils.installation import settings, webhooks
 from ansible_collections.playvirt.core.tests.integration import bare_api_server
+from ansible_collections.playvirt.core.tests.unit.images.virt_api import scene
 
 NAMESPACE = "kubevirt"
 SETTINGS = settings.Settings(registry="", tag="", namespace=NAMESPACE)
@@ -83,27 +84,13 @@ class VirtAPI:
         return int(sum(float(line.rpartition(" ")[2]) for line in found))
 
 
-def write_certificate(directory: pathlib.Path, certificate: bytes, key: bytes) -> None:
-    """Put a certificate where virt-api reads it, as the kubelet does: a new directory, then a link that is replaced."""
-    content = directory / f"..content-{len(list(directory.iterdir()))}"
-    content.mkdir()
-    (content / "tls.crt").write_bytes(certificate)
-    (content / "tls.key").write_bytes(key)
-    link = directory / "..new"
-    link.symlink_to(content.name)
-    link.rename(directory / "..data")
-    for name in ("tls.crt", "tls.key"):
-        if not (directory / name).is_symlink():
-            (directory / name).symlink_to(f"..data/{name}")
-
-
 def issue_certificate(directory: pathlib.Path, *names: str) -> str:
     """Make an authority and a certificate of it for these names; gives the authority as a caBundle."""
     now = datetime.datetime.now(datetime.UTC)
     authority = pki.new_authority("test", now=now, days=1)
     wanted = pki.Request(common_name="virt-api", organizations=(), names=names)
     pair = pki.new_certificate(wanted, authority, now=now, days=1)
-    write_certificate(directory, pair.certificate, pair.key)
+    scene.put_certificate(directory, pair)
     return base64.b64encode(authority.certificate).decode()
 
 

@@ -13,6 +13,7 @@ from ansible_collections.playvirt.core.plugins.module_utils.admission import (
     amounts,
     feature_gates,
     request,
+    settings,
     tree,
     updates,
 )
@@ -28,6 +29,16 @@ _CHOICES = (
 )
 #: a site rule's name: of this collection, or of any other by its full name
 SITE_RULE = re.compile(r"[a-z_][a-z0-9_]*(\.[a-z_][a-z0-9_]*\.[a-z_][a-z0-9_]*)?")
+
+
+def _machine_types(kubevirt: Mapping[str, Any]) -> Iterator[Cause]:
+    """What a guest gets where it says nothing has to be a machine type that guests may have, or each of them would be refused."""
+    found = settings.of_kubevirt(kubevirt)
+    for architecture, machine in found.machine_types.items():
+        if not found.supports_machine(architecture, machine):
+            field = tree.path(_FIELD, "architectureConfiguration", architecture, "machineType")
+            allowed = ", ".join(found.machines[architecture])
+            yield Cause(field, f"{field} '{machine}' is none of emulatedMachines, which are {allowed}", NOT_SUPPORTED)
 
 
 def _causes(kubevirt: Mapping[str, Any]) -> Iterator[Cause]:
@@ -46,6 +57,7 @@ def _causes(kubevirt: Mapping[str, Any]) -> Iterator[Cause]:
         if isinstance(given, int) and given < 1:
             field = tree.path(_FIELD, "developerConfiguration", name)
             yield Cause(field, f"{field} '{given}': must be greater than or equal to 1.")
+    yield from _machine_types(kubevirt)
     for index, name in enumerate(tree.strings(configuration, "admission", "siteRules")):
         field = tree.path(_FIELD, "admission", "siteRules", index)
         if not SITE_RULE.fullmatch(name):

@@ -212,14 +212,22 @@ _KUBEVIRT = {
         "additionalGuestMemoryOverheadRatio": ALL,
         "additions": ALL,
         "admission": {"siteRules": ALL},
+        "architectureConfiguration": {
+            "amd64": {"emulatedMachines": ALL, "machineType": ALL},
+            "defaultArchitecture": Only(("amd64",)),
+        },
+        "cpuModel": ALL,
+        "cpuRequest": ALL,
         "developerConfiguration": {
             "cpuAllocationRatio": ALL,
             "featureGates": Only(("HostDisk",)),
             "memoryOvercommit": ALL,
             "useEmulation": ALL,
         },
+        "evictionStrategy": Only(("None",)),
         "network": {"defaultNetworkInterface": ALL, "permitBridgeInterfaceOnPodNetwork": ALL},
         "smbios": ALL,
+        "vmRolloutStrategy": Only(("Stage",)),
     },
 }
 

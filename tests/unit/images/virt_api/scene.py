@@ -27,8 +27,12 @@ def new_authority() -> pki.Pair:
 
 
 def write_certificate(directory: Path, authority: pki.Pair) -> None:
-    """Put a new certificate where virt-api reads it, as the kubelet does: a new directory, then a link that is replaced."""
-    pair = pki.new_certificate(SERVING, authority, now=NOW, days=1)
+    """Put a new certificate where virt-api reads it."""
+    put_certificate(directory, pki.new_certificate(SERVING, authority, now=NOW, days=1))
+
+
+def put_certificate(directory: Path, pair: pki.Pair) -> None:
+    """Put a certificate where virt-api reads it, as the kubelet does: a new directory, then a link that is replaced."""
     content = directory / f"content-{len(list(directory.iterdir()))}"
     content.mkdir()
     (content / "tls.crt").write_bytes(pair.certificate)

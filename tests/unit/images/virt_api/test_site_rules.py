@@ -92,6 +92,20 @@ async def test_a_rule_that_hung_costs_the_next_ones_nothing(rule: str) -> None:
         await rules.close()
 
 
+async def test_slow_rules_let_nobody_wait_without_end(rule: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    rules = site_rule_process.SiteRules(timeout=30.0, together=60.0)
+    try:
+        assert await asked(rules, rule, "well") == "no well"
+        with monkeypatch.context() as short:
+            short.setattr(rules, "_together", 0.3)
+            async with asyncio.timeout(20):
+                told = await asyncio.gather(*(asked(rules, rule, what) for what in ("hang", "well", "well")))
+        assert all("could not be asked within 0.3 s" in message for message in told)
+        assert await asked(rules, rule, "print") == "no print"
+    finally:
+        await rules.close()
+
+
 async def test_a_question_that_is_given_up_leaves_no_answer_for_the_next(rule: str) -> None:
     rules = site_rule_process.SiteRules(timeout=5.0)
     try:

@@ -493,6 +493,13 @@ def test_a_kubevirts_configuration() -> None:
             f"{place} '../evil' names no site rule; write NAME for one of playvirt.core, or NAMESPACE.COLLECTION.NAME",
         )
     ]
+    place = f"{field}.architectureConfiguration.amd64.machineType"
+    amd64 = {"machineType": "pc", "emulatedMachines": ["q35", "pc-q35*"]}
+    assert told(kubevirt(architectureConfiguration={"amd64": amd64})) == [
+        (place, f"{place} 'pc' is none of emulatedMachines, which are q35, pc-q35*")
+    ]
+    amd64["machineType"] = "pc-q35-9.0"
+    assert told(kubevirt(architectureConfiguration={"amd64": amd64})) == []
     fine = kubevirt(evictionStrategy="LiveMigrate", cpuRequest="100m", admission={"siteRules": ["a", "x.y.z"]})
     assert told(fine) == []
     gates = kubevirt(developerConfiguration={"featureGates": ["HostDisk", "Hostdisk", "HotplugVolumes"]})

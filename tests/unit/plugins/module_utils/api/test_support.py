@@ -153,6 +153,24 @@ def test_a_kind_without_a_controller_is_refused_as_a_whole() -> None:
     )
 
 
+def test_what_admission_takes_from_a_configuration_may_be_set() -> None:
+    said = {
+        "architectureConfiguration": {"amd64": {"machineType": "pc-q35-9.0"}, "defaultArchitecture": "amd64"},
+        "cpuModel": "Nehalem",
+        "cpuRequest": "200m",
+        "evictionStrategy": "None",
+        "network": {"permitBridgeInterfaceOnPodNetwork": False},
+        "vmRolloutStrategy": "Stage",
+    }
+    assert support.unsupported({"kind": "KubeVirt", "spec": {"configuration": said}}) == []
+    more = {"architectureConfiguration": {"arm64": {"machineType": "virt"}}, "vmRolloutStrategy": "LiveUpdate"}
+    place = "spec.configuration"
+    assert _fields({"kind": "KubeVirt", "spec": {"configuration": more}}) == [
+        f"{place}.architectureConfiguration.arm64",
+        f"{place}.vmRolloutStrategy",
+    ]
+
+
 @pytest.mark.parametrize(
     "value", [7, "text", [1, "a"], {"domain": [[]]}, {"domain": {"devices": {"disks": {"a": 1}}}}, None]
 )
