@@ -6,6 +6,8 @@ In scope: that the runner looks again when the claim comes, what role and planne
 from __future__ import annotations
 
 import pathlib
+import tempfile
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -47,7 +49,14 @@ CLAIM = {
 SECONDS = 120.0
 
 
-def test_claim_that_comes_late(api_server: bare_api_server.BareAPIServer, tmp_path: pathlib.Path) -> None:
+@pytest.fixture
+def folder() -> Iterator[pathlib.Path]:
+    """A folder with a short name: sockets lie below it, and their paths have a hundred characters at most."""
+    with tempfile.TemporaryDirectory(prefix="claims-") as made:
+        yield pathlib.Path(made)
+
+
+def test_claim_that_comes_late(api_server: bare_api_server.BareAPIServer, folder: pathlib.Path) -> None:
     api_server.load_crds(ROOT / "crds")
     for name in ("kubevirts", "virtualmachines", "virtualmachineinstances"):
         api_server.wait_crd(f"{name}.kubevirt.io")
@@ -67,7 +76,7 @@ def test_claim_that_comes_late(api_server: bare_api_server.BareAPIServer, tmp_pa
     def told() -> dict[str, str]:
         return {entry["type"]: entry.get("message", "") for entry in status().get("conditions") or []}
 
-    setting = runner_process.Setting(api_server, tmp_path)
+    setting = runner_process.Setting(api_server, folder)
     with setting.runner(watch_list=WATCH_LIST) as runner:
         missing = "failed to render launch manifest: didn't find PVC data"
         runner_process.until("the claim is missed", SECONDS, lambda: told().get("Synchronized") == missing)
