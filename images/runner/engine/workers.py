@@ -135,8 +135,8 @@ class WorkerPool:
         self._busy.add(link)
         current = [""]
         try:
-            # A process that is ended may still write while its folder is removed.
-            with tempfile.TemporaryDirectory(prefix="playvirt-run-", ignore_cleanup_errors=True) as name:
+            # A process that is ended may still write while its folder is removed. The name is short, since sockets are made in it.
+            with tempfile.TemporaryDirectory(prefix="run-", ignore_cleanup_errors=True) as name:
                 directory = Path(name)
                 environment = command.environment(job, directory)
                 message = {"arguments": command.prepare(job, directory), "environment": environment}

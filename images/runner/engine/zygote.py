@@ -149,7 +149,8 @@ class Zygote:
 
     def _spawn(self, identity: int, descriptors: list[int], *, cold: bool) -> None:
         connection, errors = descriptors
-        parent, folder = os.getpid(), tempfile.mkdtemp(prefix="playvirt-worker-")
+        # As multiprocessing names it, and no longer: the path of a socket in it has to be short.
+        parent, folder = os.getpid(), tempfile.mkdtemp(prefix="pymp-")
         pid = os.fork()
         if pid == 0:
             # It would make one itself and leave it, since it ends without cleaning up.

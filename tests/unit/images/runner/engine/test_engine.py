@@ -258,4 +258,4 @@ async def test_workers_and_their_zygote_leave_nothing_on_disk(tmp_path: Path, mo
 
 def folders(directory: Path) -> list[str]:
     """Those of workers."""
-    return [path.name for path in directory.iterdir() if path.name.startswith("playvirt-worker-")]
+    return [path.name for path in directory.iterdir() if path.name.startswith("pymp-")]
