@@ -66,6 +66,15 @@ address = str(ipaddress.IPv6Address(replied[3][16:32]))
 print(kind, address, ipaddress.IPv6Address(replied[23][:16]), b"ns" in replied[24])
 """
 
+#: a broadcast of the guest's, sent back by the network
+REFLECTED = """
+import socket, sys
+frame = b"\\xff" * 6 + bytes.fromhex(sys.argv[1].replace(":", "")) + b"\\x88\\xb5" + bytes(46)
+with socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as sock:
+    sock.bind(("eth0", 0))
+    sock.send(frame)
+"""
+
 
 @pytest.fixture(autouse=True)
 def no_container(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -136,6 +145,9 @@ def test_bridge_hands_the_pods_address_to_the_guest(tmp_path: pathlib.Path, reso
         assert peer.ask(POD_ADDRESS, 8080) == f"guest saw {PEER_ADDRESS}"
         assert guest.ask(PEER_ADDRESS, 9090) == f"peer saw {POD_ADDRESS}"
         assert GUEST_MAC in peer.run("ip neighbour show"), "the guest answers for the address, not the pod's kernel"
+        peer.run(f"{sys.executable} -c '{REFLECTED}' {GUEST_MAC}")
+        ports = [line.split()[2] for line in pod.run("bridge fdb show br k6t-eth0").splitlines() if GUEST_MAC in line]
+        assert ports == ["port0"], "what the network reflects does not move the guest"
         assert f"{POD_ADDRESS}/24" in pod.run("ip address show dev eth0"), "the pod's address is still to be seen"
         for device in ("k6t-eth0", "eth0-nic"):
             assert "inet6" not in pod.run(f"ip address show dev {device}"), "the pod itself says nothing there"

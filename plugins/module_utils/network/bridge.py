@@ -176,7 +176,11 @@ class Bridge:
         return Taken(addresses=tuple(found), routes=_routes(observed, name))
 
     def _port_lines(self, name: str, port: str, device: devices.Device) -> list[str]:
-        """The pod's interface as a port: without addresses, with a hardware address that is not the guest's."""
+        """The pod's interface as a port: without addresses, with a hardware address that is not the guest's, and nothing learned from it.
+
+        A network that reflects broadcasts to where they came from (a bridge with its ports in hairpin mode, as the CNI plugin makes them) would have the bridge
+        believe that the guest is out there, and drop what comes for it.
+        """
         wanted, lines = _port_name(name), []
         other_mac = _own_mac("port", self.mac)
         if port != wanted:
@@ -187,12 +191,19 @@ class Bridge:
             lines.append(f"link set dev {wanted} address {other_mac}")
         if device.get("master") != self.bridge:
             lines.append(f"link set dev {wanted} master {self.bridge}")
+        if device.get("master") != self.bridge or _learns(device):
+            lines.append(f"link set dev {wanted} type bridge_slave learning off")
         return [*lines, *(devices.up_lines(wanted, device) if port == wanted else [f"link set dev {wanted} up"])]
 
 
 def _port_name(name: str) -> str:
     """`eth0-nic`, and without the prefix `pod` that a hash has, which would be too long."""
     return f"{name.removeprefix('pod')}-nic"
+
+
+def _learns(port: devices.Device) -> bool:
+    """Whether a bridge learns addresses from a port of its."""
+    return bool(((port.get("linkinfo") or {}).get("info_slave_data") or {}).get("learning", True))
 
 
 def _own_mac(device: str, guest: str) -> str:
