@@ -12,7 +12,7 @@ modules='failover net_failover virtio_net
 virtio_blk scsi_common scsi_mod virtio_scsi sd_mod cdrom sr_mod isofs fat vfat nls_cp437 nls_ascii
 rng-core virtio-rng virtio_balloon button evdev'
 # Modules that are there for whoever wants them: they are for devices that few machines have, and a start does not wait for them.
-more_modules='watchdog i6300esb pvpanic-mmio pvpanic-pci virtio_input'
+more_modules='watchdog i6300esb pvpanic pvpanic-mmio pvpanic-pci virtio_input'
 
 initramfs=$work/initramfs
 mkdir -p "$initramfs"
