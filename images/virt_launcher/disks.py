@@ -67,7 +67,12 @@ class DiskMaker:
             kind = disk.text("kind")
             if kind not in makers:
                 raise disk.wrong("kind", f"{kind!r} is none of {', '.join(makers)}")
-            result, new = await makers[kind](disk)
+            try:
+                result, new = await makers[kind](disk)
+            except errors.CommandFailed as error:
+                raise errors.CommandFailed(
+                    f"volume {disk.text('volume')}: {error}", returncode=error.returncode, stderr=error.stderr
+                ) from error
             made.append(result)
             changed = changed or new
         return {"disks": made, "changed": changed}

@@ -1,6 +1,6 @@
 """A container image with the files that a story wants, as an archive that containerd imports; made without any tool of containers.
 
-In: a name and files. Out: a tar in docker's format. Called by test_failures.
+In: a name and files. Out: a tar in docker's format. Called by test_failures and test_recoveries.
 """
 
 from __future__ import annotations

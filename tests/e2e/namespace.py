@@ -89,6 +89,14 @@ class Namespace:
         patch = json.dumps({"spec": {"runStrategy": run_strategy}})
         self.kubectl("patch", "virtualmachine", name, "--type=merge", "--patch", patch)
 
+    def change_template(self, name: str, field: str, value: Any) -> str:
+        """Replace a field of a VirtualMachine's template (`/spec/...`) and delete its instance, as one does with one that cannot start; the uid of that."""
+        uid: str = self.cluster.get("VirtualMachineInstance", name, self.name)["metadata"]["uid"]
+        patch = json.dumps([{"op": "replace", "path": f"/spec/template{field}", "value": value}])
+        self.kubectl("patch", "virtualmachine", name, "--type=json", "--patch", patch)
+        self.kubectl("delete", "virtualmachineinstance", name, "--wait=false")
+        return uid
+
     def wait_for(self, what: str, seconds: float, look: Callable[[], Any]) -> Any:
         """What `look` returns once it is true."""
         return waiting.wait_for(what, seconds, look, explain=self.explain)

@@ -47,7 +47,7 @@ def diskless_image(cluster: clusters.Cluster, tmp_path: pathlib.Path) -> str:
 
 
 def test_image_without_disk(namespace: namespaces.Namespace, diskless_image: str) -> None:
-    """The instance says in which task it fails and why, and role domain says the same when it is run by hand on the node."""
+    """The instance says in which task it fails and why, and role domain says the same when it is run by hand on the node; another image starts."""
     namespace.apply(machines.machine(NAME, image=diskless_image))
     wait_for_message(namespace, lambda told: told == NO_DISK)
     assert namespace.phase(NAME) == "Scheduled"
@@ -63,9 +63,12 @@ def test_image_without_disk(namespace: namespaces.Namespace, diskless_image: str
     assert done.returncode == 2, done.stdout + done.stderr
     assert NO_DISK in done.stdout
 
+    before = namespace.change_template(NAME, "/spec/volumes/0/containerDisk/image", machines.TINY_IMAGE)
+    namespace.wait_running(NAME, other_than=before)
+
 
 def test_guest_that_fits_nowhere(namespace: namespaces.Namespace) -> None:
-    """The machine is ErrorUnschedulable, and the instance has the scheduler's words under the name of the task."""
+    """The machine is ErrorUnschedulable, and the instance has the scheduler's words under the name of the task; a smaller one fits."""
     namespace.apply(machines.machine(NAME, memory=TOO_MUCH))
     wait_for_message(namespace, lambda told: told.startswith(NO_NODE) and "Insufficient memory" in told)
     scheduled = clusters.condition(namespace.instance(NAME), "PodScheduled")
@@ -76,6 +79,8 @@ def test_guest_that_fits_nowhere(namespace: namespaces.Namespace) -> None:
         return str((machine.get("status") or {}).get("printableStatus"))
 
     namespace.wait_for("status ErrorUnschedulable", 120, lambda: status() == "ErrorUnschedulable")
+    before = namespace.change_template(NAME, "/spec/domain/memory/guest", "128Mi")
+    namespace.wait_running(NAME, other_than=before)
 
 
 def test_plain_playbook(namespace: namespaces.Namespace, without_controllers: None, tmp_path: pathlib.Path) -> None:

@@ -1,9 +1,9 @@
 #!/bin/sh
-# Puts guest `tiny` together. In: the directory of an unpacked kernel package, and root/ beside this file. Out: a qcow2 disk that a BIOS
-# boots (MBR, one FAT partition, syslinux). Called by the Containerfile.
+# Puts guest `tiny` together. In: the directory of an unpacked kernel package, and root/ beside this file. Out, in a directory: disk.qcow2, a
+# disk that a BIOS boots (MBR, one FAT partition, syslinux); vmlinuz and initrd, for machines that boot a kernel. Called by the Containerfile.
 set -eu
 kernel=$1
-disk=$2
+out=$2
 work=$(mktemp -d)
 here=$(cd "$(dirname "$0")" && pwd)
 
@@ -11,6 +11,8 @@ here=$(cd "$(dirname "$0")" && pwd)
 modules='failover net_failover virtio_net
 virtio_blk scsi_common scsi_mod virtio_scsi sd_mod cdrom sr_mod isofs fat vfat nls_cp437 nls_ascii
 rng-core virtio-rng virtio_balloon button evdev'
+# Modules that are there for whoever wants them: they are for devices that few machines have, and a start does not wait for them.
+more_modules='watchdog i6300esb pvpanic pvpanic-mmio pvpanic-pci virtio_input'
 
 initramfs=$work/initramfs
 mkdir -p "$initramfs"
@@ -21,11 +23,13 @@ cp "$(command -v busybox)" bin/busybox
 for name in $(bin/busybox --list-full); do
     [ -e "$name" ] || ln -s /bin/busybox "$name"
 done
-for name in $modules; do
+for name in $modules $more_modules; do
     file=$(find "$kernel" -name "$name.ko.xz")
     [ -n "$file" ] || continue # built into this kernel
     xz --decompress --stdout "$file" > "lib/modules/$name.ko"
-    echo "$name" >> lib/modules/order
+done
+for name in $modules; do
+    [ ! -e "lib/modules/$name.ko" ] || echo "$name" >> lib/modules/order
 done
 ln -s sbin/init init
 chmod 755 etc/init.d/* etc/acpi/PWRF/* usr/share/udhcpc/default.script usr/lib/nocloud/apply
@@ -44,5 +48,8 @@ mcopy -i "$raw@@$offset" "$work/initrd" ::initrd
 mcopy -i "$raw@@$offset" "$here/syslinux.cfg" ::syslinux.cfg
 syslinux --install --offset "$offset" "$raw"
 dd if=/usr/lib/syslinux/mbr/mbr.bin of="$raw" conv=notrunc status=none
-qemu-img convert -O qcow2 "$raw" "$disk"
+mkdir -p "$out"
+qemu-img convert -O qcow2 "$raw" "$out/disk.qcow2"
+cp "$kernel"/boot/vmlinuz-* "$out/vmlinuz"
+cp "$work/initrd" "$out/initrd"
 rm -r "$work"

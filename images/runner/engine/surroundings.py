@@ -36,8 +36,11 @@ def descendants(pid: int) -> list[int]:
 
 
 def kill_tree(pid: int) -> None:
-    """Kill a child that leads its process group, and everything below it; this process reaps it as it does when the child ends by itself."""
-    for one in [*descendants(pid), pid]:
+    """Kill a child that leads its process group, and everything below it; this process reaps it as it does when the child ends by itself.
+
+    From the top: a parent that saw its children die could end as if all were well, or start others.
+    """
+    for one in [pid, *descendants(pid)]:
         with suppress(OSError):
             os.kill(one, signal.SIGKILL)
     with suppress(OSError):

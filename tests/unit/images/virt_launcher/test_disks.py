@@ -199,8 +199,10 @@ async def test_empty_disk_of_another_size_is_kept(bench: Bench) -> None:
 
 async def test_failure_leaves_nothing_behind(bench: Bench) -> None:
     bench.qemu_img.failing = True
-    with pytest.raises(errors.CommandFailed, match="No space left"):
+    expected = "^volume [a-z]+: `qemu-img create` ended with code 1: No space left$"
+    with pytest.raises(errors.CommandFailed, match=expected) as failed:
         await bench.make(bench.empty_disk())
+    assert failed.value.returncode == 1
     assert list(bench.empty.parent.iterdir()) == []
 
 

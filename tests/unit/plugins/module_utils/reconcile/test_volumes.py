@@ -105,6 +105,8 @@ def test_claim_without_its_volume(cluster: fake.Cluster) -> None:
     assert list(_decide(cluster, vmi).steps) == ["tell_problem"]
     lost = "failed to render launch manifest: PVC data has lost its PersistentVolume; restore that, or make the claim again"
     assert _told(vmi, "Synchronized") == ("False", "FailedCreate", lost)
+    cluster.put(_claim(phase="Bound"))
+    assert "create_pod" in _decide(cluster, vmi).steps
 
 
 def test_claim_that_waits_for_its_first_consumer_gets_one(cluster: fake.Cluster) -> None:
