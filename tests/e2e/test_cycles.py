@@ -75,8 +75,13 @@ def start(namespace: namespaces.Namespace, node: str, name: str, binding: machin
     machines.with_disk(made, "scratch", {"emptyDisk": {"capacity": "16Mi"}})
     created = namespace.create(made)
     namespace.wait_running(name)
-    pod = namespace.launcher(name)
-    assert pod is not None, namespace.explain()
+
+    def with_address() -> clusters.Object | None:
+        """The pod once the kubelet has told its address, which the guest may be faster than."""
+        pod = namespace.launcher(name)
+        return pod if pod and pod["status"].get("podIP") else None
+
+    pod = namespace.wait_for(f"address of {name}", namespaces.START_SECONDS, with_address)
     uid = pod["metadata"]["uid"]
     [qemu] = nodes.pod_processes(uid, "qemu")
     marks = frozenset({uid, created["metadata"]["uid"], *containers(uid)})
