@@ -75,13 +75,6 @@ def _launcher(observed: Mapping[str, Any]) -> dict[str, Any]:
     return {"pod_uid": metadata.meta(pod)["uid"], "pid": observed["launcher"]["pid"]}
 
 
-#: the Event with which an instance ends, by its phase
-_END_EVENTS: Mapping[str, Mapping[str, str]] = {
-    names.SUCCEEDED: {"type": "Normal", "message": "The VirtualMachineInstance was shut down."},
-    names.FAILED: {"type": "Warning", "message": "The VirtualMachineInstance crashed."},
-}
-
-
 def _starts_paused(vmi: Mapping[str, Any]) -> bool:
     return bool(vmi["spec"].get("startStrategy") == "Paused")
 
@@ -206,4 +199,4 @@ def plan_domain(vmi: Mapping[str, Any], observed: Mapping[str, Any], now: str) -
     if state == "absent":
         domain = {"state": "absent", "reason": "failed"}
     status = _ended(vmi, domain, now)
-    return plan.Plan(steps={"tell_end": _END_EVENTS[status["phase"]]}, status=status)
+    return plan.Plan(steps={"tell_end": instance_status.END_EVENTS[status["phase"]]}, status=status)

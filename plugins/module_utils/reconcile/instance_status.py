@@ -12,6 +12,12 @@ from ansible_collections.playvirt.core.plugins.module_utils.api import condition
 
 Status = dict[str, Any]
 
+#: the Event with which an instance ends, by its phase; told by whoever finds the end first: virt-handler by the domain, virt-controller by the pod
+END_EVENTS: Mapping[str, Mapping[str, str]] = {
+    names.SUCCEEDED: {"type": "Normal", "message": "The VirtualMachineInstance was shut down."},
+    names.FAILED: {"type": "Warning", "message": "The VirtualMachineInstance crashed."},
+}
+
 
 def in_phase(status: Mapping[str, Any], phase: str, *, now: str, reason: str | None = None) -> Status:
     """The status in that phase; the first time it enters a phase is kept in phaseTransitionTimestamps."""

@@ -27,6 +27,7 @@ STEPS = (
     "check_pod",
     "hand_over",
     "set_readiness",
+    "tell_end",
     "delete_pod",
     "remove_finalizer",
 )
@@ -175,6 +176,12 @@ def _readiness(vmi: Mapping[str, Any], pod: Mapping[str, Any]) -> dict[str, Any]
     return {"pod": _reference(pod), "condition": wanted}
 
 
+def _plan_end(phase: str, status: Mapping[str, Any]) -> plan.Plan:
+    """The pod has ended before virt-handler could say that the domain has; an Event tells of a guest that ran."""
+    steps = {"tell_end": instance_status.END_EVENTS[status["phase"]]} if phase == names.RUNNING else {}
+    return plan.Plan(steps=steps, status=dict(status))
+
+
 def plan_virtualmachineinstance(vmi: Mapping[str, Any], observed: Mapping[str, Any], now: str) -> plan.Plan:
     """The decision."""
     pod, status = _pod_of(vmi, observed), vmi.get("status") or {}
@@ -189,7 +196,7 @@ def plan_virtualmachineinstance(vmi: Mapping[str, Any], observed: Mapping[str, A
     if phase in ("", names.PENDING):
         mirrored = instance_status.in_phase(mirrored, names.SCHEDULING, now=now)
     if pod_state.is_finished(pod):
-        return plan.Plan(status=instance_status.changed(vmi, _finished(mirrored, pod, now)))
+        return _plan_end(phase, _finished(mirrored, pod, now))
     steps: dict[str, Any] = {}
     problem = pod_state.scheduling_problem(pod) or pod_state.image_problem(pod)
     if problem is not None and not metadata.is_deleting(pod):

@@ -120,7 +120,9 @@ def test_a_finished_pod_ends_the_instance(cluster: fake.Cluster, pod_phase: str,
     ended = {"name": "compute", "state": {"terminated": {"exitCode": code, "reason": "Error"}}}
     pod["status"] = {"phase": pod_phase, "containerStatuses": [ended]}
     over = _decide(cluster, vmi)
-    assert not over.steps
+    type_, verb = ("Normal", "was shut down") if phase == "Succeeded" else ("Warning", "crashed")
+    told = {"tell_end": {"type": type_, "message": f"The VirtualMachineInstance {verb}."}}
+    assert over.steps == (told if before == "Running" else {}), "nothing is told of a guest that has not run"
     assert over.status["phase"] == phase
     if phase == "Failed":
         said = next(c for c in over.status["conditions"] if c["type"] == "Synchronized")
