@@ -9,8 +9,8 @@ import importlib
 import json
 import sys
 
-AVAILABLE = ("main_job", "runner", "cache", "admission")
-PLANNED = ("launcher", "controllers", "streams", "modules", "migration")
+AVAILABLE = ("main_job", "runner", "cache", "admission", "launcher")
+PLANNED = ("controllers", "streams", "modules", "migration")
 
 
 def main(wanted: list[str]) -> int:

@@ -17,8 +17,18 @@ def pss_mib(pid: int) -> float:
 
 def own_pss_mib(pid: int) -> float:
     """PSS of one process; 0 where it is gone."""
+    return _own_mib(pid, "Pss:")
+
+
+def own_rss_mib(pid: int) -> float:
+    """RSS of one process, in which pages count that others have too; 0 where it is gone."""
+    return _own_mib(pid, "Rss:")
+
+
+def _own_mib(pid: int, row: str) -> float:
+    """One row of what the kernel tells of a process's memory."""
     with suppress(OSError), open(f"/proc/{pid}/smaps_rollup", encoding="ascii") as rollup:
-        return sum(int(line.split()[1]) for line in rollup if line.startswith("Pss:")) / 1024
+        return sum(int(line.split()[1]) for line in rollup if line.startswith(row)) / 1024
     return 0.0
 
 

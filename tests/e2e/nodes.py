@@ -67,18 +67,22 @@ def processes() -> Iterator[Process]:
             yield Process(int(entry), command)
 
 
-def pod_processes(pod_uid: str, program: str) -> list[Process]:
-    """The processes of a pod that run one of PROGRAMS, the oldest first."""
-    known = PROGRAMS[program]
+def all_pod_processes(pod_uid: str) -> list[Process]:
+    """Every process of a pod, in whatever container, the oldest first."""
     found = []
     for process in processes():
         try:
             groups = (_PROC / str(process.pid) / "cgroup").read_text()
         except OSError:
             continue
-        if f"pod{pod_uid}" in groups.replace("_", "-") and known.search(process.command):
+        if f"pod{pod_uid}" in groups.replace("_", "-"):
             found.append(process)
     return sorted(found, key=Process.age_key)
+
+
+def pod_processes(pod_uid: str, program: str) -> list[Process]:
+    """The processes of a pod that run one of PROGRAMS, the oldest first."""
+    return [process for process in all_pod_processes(pod_uid) if PROGRAMS[program].search(process.command)]
 
 
 def qemus(namespace: str, name: str) -> list[Process]:
