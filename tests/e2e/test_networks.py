@@ -62,10 +62,12 @@ def client(namespace: namespaces.Namespace, name: str) -> None:
 
 
 def pod_address(namespace: namespaces.Namespace, name: str) -> str:
-    """The address of a guest's pod."""
-    pod = namespace.launcher(name)
-    assert pod is not None
-    return str(pod["status"]["podIP"])
+    """The address of a guest's pod, which the kubelet may tell only after the guest runs."""
+
+    def look() -> str:
+        return str(((namespace.launcher(name) or {}).get("status") or {}).get("podIP", ""))
+
+    return str(namespace.wait_for(f"the address of {name}'s pod", 60, look))
 
 
 def get(address: str) -> str:

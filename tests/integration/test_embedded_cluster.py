@@ -148,7 +148,7 @@ def test_starting_again_changes_nothing_and_brings_back_what_died(cluster: Clust
     cluster.play("cluster", node_monitor_grace_period="10s")
     after = {path.stem: json.loads(path.read_text())["pid"] for path in records.glob("*.json")}
     assert {name for name in after if after[name] != before[name]} == {"kube-scheduler"}
-    assert len(after) == 4 + 4 * len(NODES)
+    assert len(after) == 4 + 5 * len(NODES)
 
 
 def test_a_killed_node_is_noticed_and_comes_back(cluster: Cluster) -> None:
