@@ -132,9 +132,9 @@ def test_uninstall_refuses(namespace: namespaces.Namespace) -> None:
             'unknown field "spec.template.spec.domain.devices.watchdogg"',
         ),
         (
-            ("spec", "template", "spec", "domain", "devices", "tpm"),
+            ("spec", "template", "spec", "domain", "devices", "clientPassthrough"),
             {},
-            "spec.template.spec.domain.devices.tpm is not supported by playvirt yet",
+            "spec.template.spec.domain.devices.clientPassthrough is not supported by playvirt yet",
         ),
         (
             ("spec", "template", "spec", "evictionStrategy"),
